@@ -1,0 +1,1 @@
+"""What every part of Inhouse shares. Imports no sibling package."""

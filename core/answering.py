@@ -1,0 +1,201 @@
+"""Question -> Answer: the one path that the service serves and the evaluation measures.
+
+    guard -> condense -> retrieve -> read -> decide -> generate -> guard -> cite
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from core.decision import Decision, features
+from core.errors import EmptyQuestionError, QuestionTooLongError
+from core.followup import standalone
+from core.interfaces import Decoding, Draft, Embedder, FloatMatrix, Generator, Reading, Reranker
+from core.reading import read
+from core.retrieval import Retriever, sigmoid
+from core.settings import Settings
+from core.types import Answer, AnswerType, Citation, Message
+from core.units import plain
+
+
+class GuardResult(Protocol):
+    @property
+    def passed(self) -> bool: ...
+
+    @property
+    def reason(self) -> str: ...
+
+
+class Guards(Protocol):
+    """What answering needs of `core.guards.Guards`."""
+
+    def check_question(self, text: str) -> GuardResult: ...
+
+    def check_answer(self, text: str, quotes: Sequence[str], sources: Sequence[str]) -> GuardResult: ...
+
+
+@dataclass
+class Stopwatch:
+    """Milliseconds by stage, in the order in which the stages ran."""
+
+    timings_ms: dict[str, float]
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - started) * 1000
+
+
+@dataclass(frozen=True)
+class Answerer:
+    settings: Settings
+    retriever: Retriever
+    reader: Reranker
+    generator: Generator
+    guards: Guards
+    decision: Decision
+    embedder: Embedder
+    off_topic_bank: FloatMatrix  # (n, dimension): embedded questions that no company's documents answer
+
+    @property
+    def identity(self) -> str:
+        """Changes with everything that an answer depends on beside question and history: for cache keys."""
+        parts = (
+            self.retriever.index.version,
+            self.generator.id,
+            self.generator.prompt_hash,
+            self.settings.assistant,
+            self.settings.retrieval,
+            self.settings.answering,
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
+
+    def answer(self, question: str, history: Sequence[Message] = (), decoding: Decoding | None = None) -> Answer:
+        """Raises EmptyQuestionError, QuestionTooLongError, IndexEmptyError and ModelError."""
+        *_, last = self.stream(question, history, decoding)
+        assert isinstance(last, Answer)
+        return last
+
+    def stream(
+        self, question: str, history: Sequence[Message] = (), decoding: Decoding | None = None
+    ) -> Iterator[str | Answer]:
+        """The text piece by piece and, last, the whole Answer. Raises as `answer` does, before the first piece.
+
+        Text of the reader is verified before its first piece; a generating model's text is verified as a whole, so it
+        is held back until the output guard has seen it.
+        """
+        question = self._checked(question)
+        watch = Stopwatch({})
+        with watch.stage("guard"):
+            guard = self.guards.check_question(question)
+        if not guard.passed:
+            yield from self._decline("blocked", question, watch, reason=guard.reason)
+            return
+        with watch.stage("condense"):
+            asked = standalone(question, history)
+        with watch.stage("retrieve"):
+            hits = self.retriever.search(asked, self.settings.answering.context_chunks)
+        with watch.stage("read"):
+            reading = read(asked, hits, self.reader)
+        with watch.stage("decide"):
+            values = features(asked, hits, reading, self._off_topic_similarity(asked))
+            verdict, confidence = self.decision.verdict(values, self.settings.answering.min_confidence)
+        if verdict != "answer":
+            yield from self._decline(verdict, asked, watch, reading, confidence, "decision")
+            return
+        yield from self._generate(asked, reading, history, decoding or Decoding(), watch, confidence)
+
+    def _generate(
+        self,
+        asked: str,
+        reading: Reading,
+        history: Sequence[Message],
+        decoding: Decoding,
+        watch: Stopwatch,
+        confidence: float,
+    ) -> Iterator[str | Answer]:
+        with watch.stage("generate"):
+            *pieces, draft = self.generator.stream(asked, reading, history, decoding)
+        assert isinstance(draft, Draft)
+        if not draft.quotes:
+            yield from self._decline("no_answer", asked, watch, reading, confidence, "nothing in the documents supports the draft")
+            return
+        with watch.stage("verify"):
+            quotes = [scored.unit.text for scored in draft.quotes]
+            checked = self.guards.check_answer(draft.text, quotes, [hit.chunk.text for hit in reading.hits])
+        if not checked.passed:
+            yield from self._decline("no_answer", asked, watch, reading, confidence, checked.reason)
+            return
+        for piece in pieces:
+            assert isinstance(piece, str)
+            yield piece
+        yield Answer(
+            answer=draft.text,
+            answer_type="answer",
+            citations=_citations(draft, reading),
+            timings_ms=watch.timings_ms,
+            model=self.generator.id,
+            question=asked,
+            hits=reading.hits,
+            confidence=confidence,
+            usage=draft.usage,
+        )
+
+    def _decline(
+        self,
+        kind: AnswerType,
+        asked: str,
+        watch: Stopwatch,
+        reading: Reading | None = None,
+        confidence: float = 0.0,
+        reason: str = "",
+    ) -> Iterator[str | Answer]:
+        wording = self.settings.assistant
+        template = {"no_answer": wording.no_answer, "off_topic": wording.off_topic}.get(kind, wording.blocked)
+        text = template.format(purpose=wording.purpose)
+        yield text
+        yield Answer(
+            answer=text,
+            answer_type=kind,
+            timings_ms=watch.timings_ms,
+            model=self.generator.id,
+            question=asked,
+            hits=reading.hits if reading else (),
+            confidence=confidence,
+            reason=reason,
+        )
+
+    def _checked(self, question: str) -> str:
+        question = question.strip()
+        longest = self.settings.answering.max_question_chars
+        if not question:
+            raise EmptyQuestionError("The question is empty. Write what you would like to know.")
+        if len(question) > longest:
+            raise QuestionTooLongError(
+                f"The question has {len(question)} characters; at most {longest} are read. Shorten it."
+            )
+        return question
+
+    def _off_topic_similarity(self, question: str) -> float:
+        return float(np.max(self.off_topic_bank @ self.embedder.embed([question])[0]))
+
+
+def _citations(draft: Draft, reading: Reading) -> tuple[Citation, ...]:
+    found = []
+    for number, scored in enumerate(draft.quotes, 1):
+        chunk = reading.hits[scored.hit].chunk
+        heading = " > ".join(plain(name) for name in chunk.headings)
+        found.append(
+            Citation(number, chunk.source, chunk.title, heading, scored.unit.text, round(sigmoid(scored.logit), 4))
+        )
+    return tuple(found)

@@ -1,0 +1,73 @@
+"""Every fault that Inhouse names. The message says what to do; `code` is stable and part of the contract.
+
+InhouseError
+├── ConfigurationError      a setting is wrong or two of them contradict each other
+├── InvalidInputError       a question, request or file that cannot be used
+│   ├── EmptyQuestionError
+│   └── QuestionTooLongError
+├── SourceError             a path that cannot be indexed, or a file that cannot be read
+├── IndexUnavailableError             the index cannot serve
+│   ├── IndexEmptyError     nothing has been indexed yet
+│   └── IndexLockedError    another process is writing
+├── ModelError              a model or adapter that is missing, broken or does not fit
+│   └── UnknownModelError
+└── ServiceError            the server cannot start or a part that it needs is away
+"""
+
+from __future__ import annotations
+
+
+class InhouseError(Exception):
+    """Base of the tree; catch it at the outermost edge only."""
+
+    code = "inhouse_error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+
+class ConfigurationError(InhouseError):
+    code = "invalid_configuration"
+
+
+class InvalidInputError(InhouseError):
+    code = "invalid_input"
+
+
+class EmptyQuestionError(InvalidInputError):
+    code = "empty_question"
+
+
+class QuestionTooLongError(InvalidInputError):
+    code = "question_too_long"
+
+
+class SourceError(InhouseError):
+    code = "source_unreadable"
+
+
+class IndexUnavailableError(InhouseError):
+    code = "index_error"
+
+
+class IndexEmptyError(IndexUnavailableError):
+    code = "index_empty"
+
+
+class IndexLockedError(IndexUnavailableError):
+    code = "index_locked"
+
+
+class ModelError(InhouseError):
+    code = "model_error"
+
+
+class UnknownModelError(ModelError):
+    code = "unknown_model"
+
+
+class ServiceError(InhouseError):
+    code = "service_unavailable"

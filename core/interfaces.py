@@ -1,0 +1,115 @@
+"""The seams that have, or will soon have, two real implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.types import Chunk, Hit, Message, Usage
+from core.units import Unit
+
+FloatMatrix = NDArray[np.float32]
+
+
+class Embedder(Protocol):
+    @property
+    def name(self) -> str:
+        """Identifies model and version: part of the index fingerprint."""
+        ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    def embed(self, texts: Sequence[str]) -> FloatMatrix:
+        """(n, dimension) float32, each row of length 1."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of the text by the model's own tokenizer, without special tokens."""
+        ...
+
+
+class VectorStore(Protocol):
+    def upsert(self, chunks: Sequence[Chunk], vectors: FloatMatrix) -> None: ...
+
+    def delete(self, chunk_ids: Sequence[str]) -> None: ...
+
+    def search(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
+        """Up to k (chunk id, cosine similarity), best first."""
+        ...
+
+    def ids(self) -> set[str]: ...
+
+
+class Reranker(Protocol):
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        """A logit a text: how well it answers the question, higher is better, 0 means even odds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredUnit:
+    """A sentence, list item or table row of `hits[hit]`, with the reader's logit that it answers the question."""
+
+    hit: int
+    unit: Unit
+    logit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the reader found in the hits of a question: their units, best first."""
+
+    hits: tuple[Hit, ...]
+    units: tuple[ScoredUnit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a generator makes of a reading, before the output guard. `quotes` are the units that the text rests on."""
+
+    text: str
+    quotes: tuple[ScoredUnit, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How a generating model picks its tokens; the reader ignores it."""
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = field(default=())
+
+
+class Generator(Protocol):
+    @property
+    def id(self) -> str:
+        """As shown by `GET /v1/models` and written into cache keys: base and adapter."""
+        ...
+
+    @property
+    def prompt_hash(self) -> str:
+        """Identifies the prompt templates that it renders with; empty where it renders none."""
+        ...
+
+    def stream(
+        self, question: str, reading: Reading, history: Sequence[Message], decoding: Decoding
+    ) -> Iterator[str | Draft]:
+        """The text piece by piece and, last, the whole Draft."""
+        ...
+
+
+class Cache(Protocol):
+    """String values with an expiry. A fault of the store behind it is a miss, never an error."""
+
+    def get(self, key: str) -> str | None: ...
+
+    def set(self, key: str, value: str, ttl_s: int) -> None: ...
+
+    def clear(self) -> None: ...

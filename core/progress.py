@@ -1,0 +1,42 @@
+"""Progress of long work: a callable that is told stage, items done and items in all."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+Progress = Callable[[str, int, int], None]
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Tells nobody."""
+
+
+def console(minimum_gap_s: float = 1.0) -> Progress:
+    """A line to stderr at most every `minimum_gap_s`, and one when a stage ends: count, rate and time left.
+
+    On a terminal the line is rewritten in place; elsewhere each one stands on its own.
+    """
+    started: dict[str, float] = {}
+    last_shown: dict[str, float] = {}
+    terminal = sys.stderr.isatty()
+    gap = minimum_gap_s if terminal else max(minimum_gap_s, 5.0)
+
+    def show(stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        begun = started.setdefault(stage, now)
+        finished = total > 0 and done >= total
+        if not finished and now - last_shown.get(stage, begun) < gap:
+            return
+        last_shown[stage] = now
+        elapsed = now - begun
+        line = f"{stage}: {done}/{total}" if total else f"{stage}: {done}"
+        if elapsed > 0.5 and done:
+            line += f", {done / elapsed:.1f}/s"
+            line += f", {elapsed:.0f} s" if finished else f", {(total - done) * elapsed / done:.0f} s left"
+        print(f"\r\x1b[K{line}" if terminal else line, end="" if terminal and not finished else "\n", file=sys.stderr)
+        if finished:
+            del started[stage], last_shown[stage]
+
+    return show

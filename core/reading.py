@@ -1,0 +1,110 @@
+"""Hits -> the units that answer: every sentence, list item and table row scored by the reader, and a text made of the best.
+
+The text is only ever joined from verbatim units, so it cannot say what the documents do not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from core.interfaces import Decoding, Draft, Reading, Reranker, ScoredUnit
+from core.models.reader import unit_input
+from core.retrieval import sigmoid
+from core.settings import AnsweringSettings
+from core.types import Hit, Message, Usage
+from core.units import plain, split_units
+
+
+def read(question: str, hits: Sequence[Hit], reader: Reranker) -> Reading:
+    """Scores each distinct unit of the hits; one that stands in several hits counts for the first."""
+    inputs: list[str] = []
+    candidates = []
+    seen: set[str] = set()
+    for number, hit in enumerate(hits):
+        for unit in split_units(hit.chunk.text):
+            folded = fold(unit.in_context())
+            if folded and folded not in seen:
+                seen.add(folded)
+                candidates.append((number, unit))
+                inputs.append(unit_input(hit.chunk, unit))
+    logits = reader.score(question, inputs)
+    units = [ScoredUnit(number, unit, logit) for (number, unit), logit in zip(candidates, logits, strict=True)]
+    return Reading(tuple(hits), tuple(sorted(units, key=lambda scored: -scored.logit)))
+
+
+def choose(reading: Reading, settings: AnsweringSettings) -> list[ScoredUnit]:
+    """The best unit, then those that come close to it, within the limits of number and words; in reading order."""
+    chosen: list[ScoredUnit] = []
+    words = 0
+    for scored in reading.units:
+        length = len(scored.unit.in_context().split())
+        if chosen:
+            close = sigmoid(scored.logit) >= settings.unit_share * sigmoid(chosen[0].logit)
+            if len(chosen) >= settings.max_sentences or not close:
+                break
+            if words + length > settings.max_words or _repeats(scored, chosen):
+                continue
+        chosen.append(scored)
+        words += length
+    return _in_reading_order(chosen)
+
+
+def _repeats(scored: ScoredUnit, chosen: Sequence[ScoredUnit]) -> bool:
+    """True where nearly all its words are said already."""
+    words = set(fold(scored.unit.readable()).split())
+    said = {word for other in chosen for word in fold(other.unit.readable()).split()}
+    return len(words - said) <= 0.15 * len(words)
+
+
+def _in_reading_order(chosen: Sequence[ScoredUnit]) -> list[ScoredUnit]:
+    """Passages by their best unit, units of one passage as they stand in it."""
+    order = list(dict.fromkeys(scored.hit for scored in chosen))
+    return sorted(chosen, key=lambda scored: (order.index(scored.hit), scored.unit.start))
+
+
+def compose(chosen: Sequence[ScoredUnit]) -> str:
+    """The units as a short text with citation marks; neighbouring list items share their lead-in."""
+    parts: list[str] = []
+    lead = ""
+    for number, scored in enumerate(chosen, 1):
+        unit = scored.unit
+        text = unit.readable().rstrip(" ;,")
+        own_lead = plain(unit.lead).rstrip(":") if unit.kind == "item" else ""
+        if own_lead and own_lead == lead:
+            parts[-1] = re.sub(r"\.?( \[\d+\])$", r"\1", parts[-1]) + ";"
+            parts.append(f"{_closed(text)} [{number}]")
+        else:
+            parts.append(f"{own_lead + ': ' if own_lead else ''}{_closed(text)} [{number}]")
+        lead = own_lead
+    return " ".join(parts)
+
+
+def _closed(text: str) -> str:
+    """With a full stop unless it ends in punctuation already; a colon that leads nowhere becomes one."""
+    text = text.rstrip(":").rstrip() if text.endswith(":") else text
+    return text if re.search(r"[.!?…][\"'”’)\]]*$", text) else text + "."
+
+
+def fold(text: str) -> str:
+    return re.sub(r"[^\w]+", " ", text.lower()).strip()
+
+
+class ReaderGenerator:
+    """The default Generator: quotes the best units."""
+
+    prompt_hash = ""
+
+    def __init__(self, model_id: str, settings: AnsweringSettings) -> None:
+        self.id = model_id
+        self._settings = settings
+
+    def stream(
+        self, question: str, reading: Reading, history: Sequence[Message], decoding: Decoding
+    ) -> Iterator[str | Draft]:
+        chosen = choose(reading, self._settings)
+        text = compose(chosen)
+        pieces = re.findall(r".*?\[\d+\];?\s*", text, flags=re.DOTALL) or [text]
+        yield from pieces
+        read_words = sum(len(scored.unit.text.split()) for scored in reading.units)
+        yield Draft(text, tuple(chosen), Usage(read_words + len(question.split()), len(text.split())))

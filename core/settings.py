@@ -1,0 +1,150 @@
+"""All settings: one frozen object, a section per part.
+
+Precedence: arguments > environment (`INHOUSE_DATA_DIR`, `INHOUSE_SERVICE__PORT`, ...) > `inhouse.toml` in the working
+directory (or the file that `INHOUSE_CONFIG` names) > the defaults below. Read once, at an entry point, by
+`load_settings`, and passed down; no other module reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from core.errors import ConfigurationError
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AssistantSettings(Section):
+    """What the assistant says of itself when it declines."""
+
+    purpose: str = "questions about our company's documents"
+    no_answer: str = (
+        "I could not find that in the documents I have, so I would rather not guess. I can help with {purpose}."
+    )
+    off_topic: str = "That is outside what I am here for. I can help with {purpose}."
+    blocked: str = "I cannot act on that request. I can help with {purpose}."
+
+
+class IngestionSettings(Section):
+    chunk_tokens: int = Field(220, ge=32, le=480, description="longest chunk, in the embedder's tokens")
+    chunk_overlap_sentences: int = Field(1, ge=0, le=5)
+    max_file_mb: float = Field(50, gt=0)
+    batch_chunks: int = Field(256, ge=1, description="chunks embedded and written at a time")
+
+
+class RetrievalSettings(Section):
+    candidates: int = Field(40, ge=1, description="hits taken from each of dense and BM25 search")
+    lexical_weight: float = Field(0.25, ge=0, le=2, description="weight of BM25 relative to cosine in the fusion")
+    rerank_top: int = Field(16, ge=0, description="fused hits that the cross-encoder reads; 0 turns it off")
+    rerank_weight: float = Field(0.15, ge=0, description="weight of the reranker's probability beside the fused score")
+
+
+class ModelSettings(Section):
+    embedder: str = Field("", description="a sentence-transformers id or folder; empty: the packaged MiniLM")
+    reader_adapter: str = Field("", description="a LoRA adapter folder; empty: the active one, else the shipped one")
+    model: str = Field("", description="model id or folder of the `transformers` or `openai` generator")
+    base_url: str = Field("", description="OpenAI-compatible endpoint of the `openai` generator")
+    api_key: str = Field("", repr=False)
+    threads: int = Field(0, ge=0, description="CPU threads of torch; 0: all cores")
+
+
+class AnsweringSettings(Section):
+    max_question_chars: int = Field(2000, ge=1)
+    context_chunks: int = Field(6, ge=1, description="hits that an answer may draw on")
+    max_sentences: int = Field(3, ge=1, le=8, description="sentences, list items or table rows in a reader's answer")
+    max_words: int = Field(80, ge=10)
+    unit_share: float = Field(0.35, gt=0, le=1, description="a further unit must be this share as likely as the best")
+    min_confidence: float | None = Field(None, ge=0, le=1, description="overrides the calibrated threshold")
+
+
+class FinetuneSettings(Section):
+    pairs_per_document: int = Field(12, ge=1)
+    test_share: float = Field(0.2, gt=0, lt=0.9)
+    epochs: float = Field(2, gt=0)
+    learning_rate: float = Field(3e-4, gt=0)
+    batch_questions: int = Field(16, ge=1)
+    negatives: int = Field(5, ge=1)
+    max_minutes: float = Field(30, gt=0, description="training stops after the step that reaches this")
+    seed: int = 13
+
+
+class ServiceSettings(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    api_keys: tuple[str, ...] = Field((), repr=False)
+    admin_keys: tuple[str, ...] = Field((), repr=False)
+    redis_url: str = Field("", description="empty: an in-process cache")
+    cache_ttl_s: int = Field(3600, ge=0, description="0 turns the answer cache off")
+    max_body_bytes: int = Field(1_000_000, ge=1024)
+    log_interactions: bool = True
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="INHOUSE_", env_nested_delimiter="__", frozen=True, extra="ignore", nested_model_default_partial_update=True
+    )
+
+    data_dir: Path = Path(".inhouse")
+    generator: Literal["reader", "transformers", "openai"] = "reader"
+    chroma_url: str = Field("", description="http://host:port of a Chroma server; empty: embedded under data_dir")
+    assistant: AssistantSettings = AssistantSettings()
+    ingestion: IngestionSettings = IngestionSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    models: ModelSettings = ModelSettings()
+    answering: AnsweringSettings = AnsweringSettings()
+    finetune: FinetuneSettings = FinetuneSettings()
+    service: ServiceSettings = ServiceSettings()
+
+    @property
+    def index_dir(self) -> Path:
+        return self.data_dir / "index"
+
+    @property
+    def adapters_dir(self) -> Path:
+        return self.data_dir / "adapters"
+
+    @property
+    def datasets_dir(self) -> Path:
+        return self.data_dir / "datasets"
+
+    @property
+    def reports_dir(self) -> Path:
+        return self.data_dir / "reports"
+
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "inhouse.db"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        toml = Path(os.environ.get("INHOUSE_CONFIG", "inhouse.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings from arguments, environment and `inhouse.toml`.
+
+    Raises ConfigurationError naming the first setting that is wrong and how it was wrong.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "INHOUSE_" + "__".join(str(part).upper() for part in first["loc"])
+        raise ConfigurationError(f"The setting {name} is wrong: {first['msg']} (got {first.get('input')!r}).") from error
+    except ValueError as error:  # a broken TOML file
+        raise ConfigurationError(f"inhouse.toml cannot be read: {error}") from error
