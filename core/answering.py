@@ -1,6 +1,6 @@
 """Question -> Answer: the one path that the service serves and the evaluation measures.
 
-    guard -> condense -> retrieve -> read -> decide -> generate -> guard -> cite
+guard -> condense -> retrieve -> read -> decide -> generate -> guard -> cite
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ class Answerer:
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
-    def answer(self, question: str, history: Sequence[Message] = (), decoding: Decoding | None = None) -> Answer:
+    def answer(
+        self, question: str, history: Sequence[Message] = (), decoding: Decoding | None = None
+    ) -> Answer:
         """Raises EmptyQuestionError, QuestionTooLongError, IndexEmptyError and ModelError."""
         *_, last = self.stream(question, history, decoding)
         assert isinstance(last, Answer)
@@ -89,10 +91,11 @@ class Answerer:
     def stream(
         self, question: str, history: Sequence[Message] = (), decoding: Decoding | None = None
     ) -> Iterator[str | Answer]:
-        """The text piece by piece and, last, the whole Answer. Raises as `answer` does, before the first piece.
+        """The text piece by piece and, last, the whole Answer. Raises as `answer` does, before the first
+        piece.
 
-        Text of the reader is verified before its first piece; a generating model's text is verified as a whole, so it
-        is held back until the output guard has seen it.
+        Text of the reader is verified before its first piece; a generating model's text is verified as a
+        whole, so it is held back until the output guard has seen it.
         """
         question = self._checked(question)
         watch = Stopwatch({})
@@ -128,7 +131,9 @@ class Answerer:
             *pieces, draft = self.generator.stream(asked, reading, history, decoding)
         assert isinstance(draft, Draft)
         if not draft.quotes:
-            yield from self._decline("no_answer", asked, watch, reading, confidence, "nothing in the documents supports the draft")
+            yield from self._decline(
+                "no_answer", asked, watch, reading, confidence, "nothing in the documents supports the draft"
+            )
             return
         with watch.stage("verify"):
             quotes = [scored.unit.text for scored in draft.quotes]
@@ -196,6 +201,8 @@ def _citations(draft: Draft, reading: Reading) -> tuple[Citation, ...]:
         chunk = reading.hits[scored.hit].chunk
         heading = " > ".join(plain(name) for name in chunk.headings)
         found.append(
-            Citation(number, chunk.source, chunk.title, heading, scored.unit.text, round(sigmoid(scored.logit), 4))
+            Citation(
+                number, chunk.source, chunk.title, heading, scored.unit.text, round(sigmoid(scored.logit), 4)
+            )
         )
     return tuple(found)

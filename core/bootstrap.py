@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class Inhouse:
-    """One wired assistant. Parts may be handed in, as tests and the evaluation's arms do, instead of being made.
+    """One wired assistant. Parts may be handed in, as tests and the evaluation's arms do, instead of being
+    made.
 
     `reader_adapter` overrides the active adapter; `shared` lends its embedder, index and guards to this one.
     """
@@ -51,7 +52,9 @@ class Inhouse:
 
     @cached_property
     def adapter(self) -> Path:
-        """The reader adapter in use: handed in, else configured, else active in the registry, else shipped."""
+        """The reader adapter in use: handed in, else configured, else active in the registry, else
+        shipped.
+        """
         from core.models.reader import SHIPPED_ADAPTER
 
         if self._reader_adapter:

@@ -1,7 +1,7 @@
 """Answer, decline, or redirect: two logistic models over what retrieval and the reader saw.
 
-Their weights are fitted by `python -m finetune.decision` on the practice questions, never by hand, and are stored
-beside the reader adapter that they belong to.
+Their weights are fitted by `python -m finetune.decision` on the practice questions, never by hand, and are
+stored beside the reader adapter that they belong to.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ class Decision:
     @classmethod
     def load(cls, adapter: Path, fallback: Path) -> Decision:
         """From the adapter's folder, or the fallback's where the adapter brings none of its own."""
-        path = next((folder / FILE_NAME for folder in (adapter, fallback) if (folder / FILE_NAME).is_file()), None)
+        path = next(
+            (folder / FILE_NAME for folder in (adapter, fallback) if (folder / FILE_NAME).is_file()), None
+        )
         if path is None:
             raise ModelError(f"{FILE_NAME} is missing from {adapter} and {fallback}. Reinstall Inhouse.")
         row = json.loads(path.read_text(encoding="utf-8"))
@@ -76,7 +78,9 @@ class Decision:
             on_topic_threshold=row["on_topic"]["threshold"],
         )
 
-    def verdict(self, values: Mapping[str, float], min_confidence: float | None = None) -> tuple[Verdict, float]:
+    def verdict(
+        self, values: Mapping[str, float], min_confidence: float | None = None
+    ) -> tuple[Verdict, float]:
         """The verdict and the probability that the documents hold the answer."""
         covered = self.covered.probability(values)
         on_topic = self.on_topic.probability(values) >= self.on_topic_threshold
@@ -87,6 +91,8 @@ class Decision:
 
 
 def off_topic_questions() -> list[str]:
-    """The bank of questions that no company's documents answer: what off-topic questions are compared with."""
+    """The bank of questions that no company's documents answer: what off-topic questions are compared
+    with.
+    """
     lines = (Path(__file__).parent / "off_topic.txt").read_text(encoding="utf-8").splitlines()
     return [line.strip() for line in lines if line.strip() and not line.startswith(("#", "["))]

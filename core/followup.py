@@ -1,7 +1,7 @@
 """Conversation + question -> the question as it would be asked alone.
 
-Without a generating model this is done by joining: a question that leans on what was said before is put behind the
-question that it leans on, which is what retrieval and the reader need; one that stands alone is left as it is.
+Without a generating model this is done by joining: a question that leans on what was said before is put behind
+the question that it leans on, which is what retrieval and the reader need; one that stands alone is left.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from core.types import Message
 
 _REFERS_BACK = re.compile(
-    r"\b(it|its|that|this|those|these|they|them|their|theirs|he|him|his|she|her|hers|there|then|ones?|same|such|either|both|"
-    r"else|instead|another|others?|again|too|also|more|longer|less|earlier|later|above|previous|former|latter)\b",
+    r"\b(it|its|that|this|those|these|they|them|their|theirs|he|him|his|she|her|hers|there|then|ones?|same|such|"
+    r"either|both|else|instead|another|others?|again|too|also|more|longer|less|earlier|later|above|previous|former|latter)\b",
     re.IGNORECASE,
 )
 _CONTINUES = re.compile(
-    r"^\s*(and|but|or|so|also|then|ok(ay)?|what about|how about|what if|why|which|for|if|in|with|without|after|before|only|even)\b",
+    r"^\s*(and|but|or|so|also|then|ok(ay)?|what about|how about|what if|why|which|for|if|in|with|"
+    r"without|after|before|only|even)\b",
     re.IGNORECASE,
 )
 _SHORT = 5  # words; a question that short rarely names its own subject
@@ -25,7 +26,9 @@ _SHORT = 5  # words; a question that short rarely names its own subject
 
 def standalone(question: str, history: Sequence[Message]) -> str:
     """The question itself, or the last question that stood alone with this one behind it."""
-    earlier = [message.content.strip() for message in history if message.role == "user" and message.content.strip()]
+    earlier = [
+        message.content.strip() for message in history if message.role == "user" and message.content.strip()
+    ]
     if not earlier or not leans_on_history(question):
         return question
     anchor = next((text for text in reversed(earlier) if not leans_on_history(text)), earlier[0])

@@ -53,7 +53,7 @@ class Reranker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ScoredUnit:
-    """A sentence, list item or table row of `hits[hit]`, with the reader's logit that it answers the question."""
+    """A sentence, list item or table row of `hits[hit]`, and the reader's logit that it answers."""
 
     hit: int
     unit: Unit
@@ -70,7 +70,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a generator makes of a reading, before the output guard. `quotes` are the units that the text rests on."""
+    """What a generator makes of a reading; `quotes` are the units that the text rests on."""
 
     text: str
     quotes: tuple[ScoredUnit, ...] = ()

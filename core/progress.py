@@ -35,7 +35,11 @@ def console(minimum_gap_s: float = 1.0) -> Progress:
         if elapsed > 0.5 and done:
             line += f", {done / elapsed:.1f}/s"
             line += f", {elapsed:.0f} s" if finished else f", {(total - done) * elapsed / done:.0f} s left"
-        print(f"\r\x1b[K{line}" if terminal else line, end="" if terminal and not finished else "\n", file=sys.stderr)
+        print(
+            f"\r\x1b[K{line}" if terminal else line,
+            end="" if terminal and not finished else "\n",
+            file=sys.stderr,
+        )
         if finished:
             del started[stage], last_shown[stage]
 

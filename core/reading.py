@@ -1,4 +1,5 @@
-"""Hits -> the units that answer: every sentence, list item and table row scored by the reader, and a text made of the best.
+"""Hits -> the units that answer: every sentence, list item and table row scored by the reader, and a text
+made of the best.
 
 The text is only ever joined from verbatim units, so it cannot say what the documents do not.
 """
@@ -29,12 +30,16 @@ def read(question: str, hits: Sequence[Hit], reader: Reranker) -> Reading:
                 candidates.append((number, unit))
                 inputs.append(unit_input(hit.chunk, unit))
     logits = reader.score(question, inputs)
-    units = [ScoredUnit(number, unit, logit) for (number, unit), logit in zip(candidates, logits, strict=True)]
+    units = [
+        ScoredUnit(number, unit, logit) for (number, unit), logit in zip(candidates, logits, strict=True)
+    ]
     return Reading(tuple(hits), tuple(sorted(units, key=lambda scored: -scored.logit)))
 
 
 def choose(reading: Reading, settings: AnsweringSettings) -> list[ScoredUnit]:
-    """The best unit, then those that come close to it, within the limits of number and words; in reading order."""
+    """The best unit, then those that come close to it, within the limits of number and words; in reading
+    order.
+    """
     chosen: list[ScoredUnit] = []
     words = 0
     for scored in reading.units:

@@ -1,7 +1,8 @@
 """Question -> hits: dense and BM25 search, fused, then reranked by the cross-encoder.
 
-Fusion adds BM25, scaled by this query's best BM25 score, to the cosine similarity. On people's questions this beat
-reciprocal rank fusion, because BM25 often finds nothing useful there and must not drag the dense order down.
+Fusion adds BM25, scaled by this query's best BM25 score, to the cosine similarity. On people's questions
+this beat reciprocal rank fusion, because BM25 often finds nothing useful there and must not drag the dense
+order down.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from numpy.typing import NDArray
 import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import IndexEmptyError
 from core.interfaces import Embedder, Reranker

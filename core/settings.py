@@ -1,7 +1,7 @@
 """All settings: one frozen object, a section per part.
 
-Precedence: arguments > environment (`INHOUSE_DATA_DIR`, `INHOUSE_SERVICE__PORT`, ...) > `inhouse.toml` in the working
-directory (or the file that `INHOUSE_CONFIG` names) > the defaults below. Read once, at an entry point, by
+Precedence: arguments > environment (`INHOUSE_DATA_DIR`, `INHOUSE_SERVICE__PORT`, ...) > `inhouse.toml` in the
+working directory (or the file that `INHOUSE_CONFIG` names) > the defaults below. Read once, at an entry point, by
 `load_settings`, and passed down; no other module reads the environment.
 """
 
@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from core.errors import ConfigurationError
 
@@ -25,9 +30,7 @@ class AssistantSettings(Section):
     """What the assistant says of itself when it declines."""
 
     purpose: str = "questions about our company's documents"
-    no_answer: str = (
-        "I could not find that in the documents I have, so I would rather not guess. I can help with {purpose}."
-    )
+    no_answer: str = "I could not find that in the documents I have, so I would rather not guess. I can help with {purpose}."
     off_topic: str = "That is outside what I am here for. I can help with {purpose}."
     blocked: str = "I cannot act on that request. I can help with {purpose}."
 
@@ -41,14 +44,20 @@ class IngestionSettings(Section):
 
 class RetrievalSettings(Section):
     candidates: int = Field(40, ge=1, description="hits taken from each of dense and BM25 search")
-    lexical_weight: float = Field(0.25, ge=0, le=2, description="weight of BM25 relative to cosine in the fusion")
+    lexical_weight: float = Field(
+        0.25, ge=0, le=2, description="weight of BM25 relative to cosine in the fusion"
+    )
     rerank_top: int = Field(16, ge=0, description="fused hits that the cross-encoder reads; 0 turns it off")
-    rerank_weight: float = Field(0.15, ge=0, description="weight of the reranker's probability beside the fused score")
+    rerank_weight: float = Field(
+        0.15, ge=0, description="weight of the reranker's probability beside the fused score"
+    )
 
 
 class ModelSettings(Section):
     embedder: str = Field("", description="a sentence-transformers id or folder; empty: the packaged MiniLM")
-    reader_adapter: str = Field("", description="a LoRA adapter folder; empty: the active one, else the shipped one")
+    reader_adapter: str = Field(
+        "", description="a LoRA adapter folder; empty: the active one, else the shipped one"
+    )
     model: str = Field("", description="model id or folder of the `transformers` or `openai` generator")
     base_url: str = Field("", description="OpenAI-compatible endpoint of the `openai` generator")
     api_key: str = Field("", repr=False)
@@ -58,9 +67,13 @@ class ModelSettings(Section):
 class AnsweringSettings(Section):
     max_question_chars: int = Field(2000, ge=1)
     context_chunks: int = Field(6, ge=1, description="hits that an answer may draw on")
-    max_sentences: int = Field(3, ge=1, le=8, description="sentences, list items or table rows in a reader's answer")
+    max_sentences: int = Field(
+        3, ge=1, le=8, description="sentences, list items or table rows in a reader's answer"
+    )
     max_words: int = Field(80, ge=10)
-    unit_share: float = Field(0.35, gt=0, le=1, description="a further unit must be this share as likely as the best")
+    unit_share: float = Field(
+        0.35, gt=0, le=1, description="a further unit must be this share as likely as the best"
+    )
     min_confidence: float | None = Field(None, ge=0, le=1, description="overrides the calibrated threshold")
 
 
@@ -88,12 +101,18 @@ class ServiceSettings(Section):
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="INHOUSE_", env_nested_delimiter="__", frozen=True, extra="ignore", nested_model_default_partial_update=True
+        env_prefix="INHOUSE_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="ignore",
+        nested_model_default_partial_update=True,
     )
 
     data_dir: Path = Path(".inhouse")
     generator: Literal["reader", "transformers", "openai"] = "reader"
-    chroma_url: str = Field("", description="http://host:port of a Chroma server; empty: embedded under data_dir")
+    chroma_url: str = Field(
+        "", description="http://host:port of a Chroma server; empty: embedded under data_dir"
+    )
     assistant: AssistantSettings = AssistantSettings()
     ingestion: IngestionSettings = IngestionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
@@ -145,6 +164,8 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "INHOUSE_" + "__".join(str(part).upper() for part in first["loc"])
-        raise ConfigurationError(f"The setting {name} is wrong: {first['msg']} (got {first.get('input')!r}).") from error
+        raise ConfigurationError(
+            f"The setting {name} is wrong: {first['msg']} (got {first.get('input')!r})."
+        ) from error
     except ValueError as error:  # a broken TOML file
         raise ConfigurationError(f"inhouse.toml cannot be read: {error}") from error

@@ -1,6 +1,6 @@
 """The values that flow between the stages. All frozen: a stage returns new ones.
 
-    Document -> Chunk -> Hit -> Answer (with Citations)
+Document -> Chunk -> Hit -> Answer (with Citations)
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ Role = Literal["system", "user", "assistant"]
 class Document:
     """One loaded file.
 
-    `text` is Markdown whatever the format was (headings as `#`, tables as `|` rows, lists as `-` or `1.`), so that
-    one chunker serves all formats; a Markdown file's text is the file's own, without front matter.
+    `text` is Markdown whatever the format was (headings as `#`, tables as `|` rows, lists as `-` or `1.`),
+    so that one chunker serves all formats; a Markdown file's text is the file's own, without front matter.
     `id` is stable for a path; `content_hash` is the SHA-256 of the file's bytes.
     """
 
@@ -58,7 +58,9 @@ class Hit:
     score: float
     dense: float = 0.0  # cosine similarity of question and chunk
     lexical: float = 0.0  # BM25 score divided by the best one of this query, 0 where BM25 did not find it
-    rerank: float | None = None  # cross-encoder probability that the chunk holds the answer, where it was reranked
+    rerank: float | None = (
+        None  # cross-encoder probability that the chunk holds the answer, where it was reranked
+    )
 
     def with_rerank(self, rerank: float, score: float) -> Hit:
         return replace(self, rerank=rerank, score=score)

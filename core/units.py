@@ -1,7 +1,8 @@
 """Cuts a passage into answer units: what a person would quote when asked.
 
-A unit is a sentence, a list item, a table row or a code block. `Unit.text` is a verbatim slice of the passage;
-`Unit.lead` is what makes it readable on its own (the sentence a list hangs from, a table's header row).
+A unit is a sentence, a list item, a table row or a code block. `Unit.text` is a verbatim slice of the
+passage; `Unit.lead` is what makes it readable on its own (the sentence a list hangs from, a table's header
+row).
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Literal
 UnitKind = Literal["sentence", "item", "row", "code"]
 
 _ABBREVIATIONS = (
-    "e.g", "i.e", "etc", "vs", "cf", "approx", "incl", "excl", "no", "nos", "nr", "fig", "sec", "ch", "vol", "pp", "ed", "eds",
-    "al", "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "inc", "ltd", "co", "corp", "dept", "est", "ext", "tel", "min", "max",
-    "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "mt", "gen", "col", "sgt", "capt", "rev",
+    "e.g", "i.e", "etc", "vs", "cf", "approx", "incl", "excl", "no", "nos", "nr", "fig", "sec", "ch", "vol",
+    "pp", "ed", "eds", "al", "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "inc", "ltd", "co", "corp",
+    "dept", "est", "ext", "tel", "min", "max", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep",
+    "sept", "oct", "nov", "dec", "mt", "gen", "col", "sgt", "capt", "rev",
 )  # fmt: skip
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]*_]*(?=\s+[\"'“‘(\[*_`]*[A-Z0-9À-ÞÄÖÜ])|[。！？]|\n\s*\n")
 _LIST_ITEM = re.compile(r"^(\s*)(?:[-*+•]|\d{1,3}[.)]|[a-zA-Z][.)])\s+(?:\[[ xX]\]\s+)?")
@@ -48,7 +50,9 @@ class Unit:
 
 
 def plain(text: str) -> str:
-    """Markdown as a person reads it: no marks, no link targets, no tags; white space folded to single blanks."""
+    """Markdown as a person reads it: no marks, no link targets, no tags; white space folded to single
+    blanks.
+    """
     text = re.sub(r"<!--.*?-->", " ", text, flags=re.DOTALL)
     text = re.sub(r"!\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
@@ -67,7 +71,9 @@ def plain(text: str) -> str:
 
 
 def split_sentences(text: str) -> list[str]:
-    """Verbatim slices of the text, one a sentence, stripped; abbreviations, initials and decimals do not end one."""
+    """Verbatim slices of the text, one a sentence, stripped; abbreviations, initials and decimals do not end
+    one.
+    """
     return [text[start:end] for start, end in _sentence_spans(text)]
 
 
@@ -95,7 +101,11 @@ def _is_abbreviation(before: str, end: str) -> bool:
     if word is None:
         return False
     last = word.group(1).lower()
-    return last in _ABBREVIATIONS or (len(last) == 1 and last.isalpha() and last != "i") or before.strip() == last and last.isdigit()
+    return (
+        last in _ABBREVIATIONS
+        or (len(last) == 1 and last.isalpha() and last != "i")
+        or (before.strip() == last and last.isdigit())
+    )
 
 
 def _strip_span(text: str, start: int, end: int) -> tuple[int, int] | None:
@@ -118,12 +128,16 @@ def _row_sentence(row: str, header: str) -> str:
     values, names = cells(row), cells(header) if header else []
     if len(names) != len(values) or not any(names):
         return " – ".join(value for value in values if value)
-    parts = [f"{name}: {value}" if name else value for name, value in zip(names, values, strict=True) if value]
+    parts = [
+        f"{name}: {value}" if name else value for name, value in zip(names, values, strict=True) if value
+    ]
     return "; ".join(parts)
 
 
 class _Splitter:
-    """Walks the lines of a passage once; what is open (a paragraph, an item, a table) is flushed when it ends."""
+    """Walks the lines of a passage once; what is open (a paragraph, an item, a table) is flushed when it
+    ends.
+    """
 
     def __init__(self, passage: str) -> None:
         self.passage = passage
@@ -155,20 +169,30 @@ class _Splitter:
         stripped = line.strip()
         if stripped.startswith(("```", "~~~")):
             return self._code(lines, index)
-        if stripped.startswith("|") or self.header and "|" in stripped:
+        if stripped.startswith("|") or (self.header and "|" in stripped):
             self._flush()
             following = lines[index + 1][1] if index + 1 < len(lines) else ""
             self._row(start, line, following)
             return index + 1
         self.header = ""
         item = _LIST_ITEM.match(line)
-        if not stripped or stripped.startswith("#") or stripped.startswith("<!--") or set(stripped) <= set("-=*_ "):
+        if (
+            not stripped
+            or stripped.startswith("#")
+            or stripped.startswith("<!--")
+            or set(stripped) <= set("-=*_ ")
+        ):
             self._flush()
             if stripped.startswith("#"):
                 self.heading, self.lead, self.parents = plain(stripped), "", []
         elif item:
             self._flush()
-            self.block = (start + item.end(), start + len(line.rstrip()), True, len(item.group(1).expandtabs(4)))
+            self.block = (
+                start + item.end(),
+                start + len(line.rstrip()),
+                True,
+                len(item.group(1).expandtabs(4)),
+            )
         elif self.block is None:
             indent = len(line) - len(line.lstrip())
             offset = len(line) - len(line.lstrip(" \t>"))

@@ -1,4 +1,4 @@
-"""Sentence embeddings by sentence-transformers; the default model comes with a package and is never downloaded."""
+"""Sentence embeddings; the default model comes with a Python package and is never downloaded."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class SentenceEmbedder:
             model = SentenceTransformer(path, model_kwargs={"dtype": inference_dtype()})
         except (OSError, ValueError) as error:
             raise ModelError(
-                f"The embedding model {path!r} cannot be loaded ({error}). Name a folder or a model that is in the "
-                "local Hugging Face cache, or leave INHOUSE_MODELS__EMBEDDER empty."
+                f"The embedding model {path!r} cannot be loaded ({error}). Name a folder or a model in "
+                "the local Hugging Face cache, or leave INHOUSE_MODELS__EMBEDDER empty."
             ) from error
         if not self._model_name:
             model.max_seq_length = _MAX_TOKENS
@@ -70,7 +70,11 @@ class SentenceEmbedder:
 
     def embed(self, texts: Sequence[str]) -> FloatMatrix:
         vectors = self._model.encode(
-            list(texts), batch_size=64, normalize_embeddings=False, convert_to_tensor=True, show_progress_bar=False
+            list(texts),
+            batch_size=64,
+            normalize_embeddings=False,
+            convert_to_tensor=True,
+            show_progress_bar=False,
         )
         matrix = np.asarray(vectors.float().cpu().numpy(), dtype=np.float32).reshape(len(texts), -1)
         normalized: FloatMatrix = matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)

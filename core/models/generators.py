@@ -1,4 +1,5 @@
-"""Generating models behind the `Generator` seam, as LangChain chat models: local by transformers, remote by OpenAI's API.
+"""Generating models behind the `Generator` seam, as LangChain chat models: local by transformers, remote by
+OpenAI's API.
 
 What they write is kept only where a unit of the passages supports it, so that every answer can be cited.
 """
@@ -45,20 +46,22 @@ class ChatGenerator:
         written, usage = [], Usage()
         try:
             for piece in self._chat_model.stream(messages, stop=list(decoding.stop) or None, **options):
-                text = piece.text
+                text = str(piece.text)
                 if text:
                     written.append(text)
                     yield text
                 if piece.usage_metadata:
                     usage = Usage(piece.usage_metadata["input_tokens"], piece.usage_metadata["output_tokens"])
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # each provider brings an error tree of its own
             raise ModelError(f"The model {self.id} did not answer: {error}") from error
         text = "".join(written).strip()
         yield Draft(text, () if NOT_COVERED in text else supporting_units(text, reading), usage)
 
 
 def supporting_units(text: str, reading: Reading) -> tuple[ScoredUnit, ...]:
-    """For each sentence of the text the unit that holds most of its words; nothing where a sentence is unsupported."""
+    """For each sentence of the text the unit that holds most of its words; nothing where a sentence is
+    unsupported.
+    """
     chosen: dict[int, ScoredUnit] = {}
     for sentence in split_sentences(text):
         words = {word for word in fold(sentence).split() if not word.isdigit() or len(word) > 1}
@@ -75,11 +78,13 @@ def supporting_units(text: str, reading: Reading) -> tuple[ScoredUnit, ...]:
 
 
 def chat_generator(settings: Settings) -> ChatGenerator:
-    """The generator that the settings name: `transformers` (a folder or cached model id) or `openai` (an endpoint)."""
+    """The generator that the settings name: `transformers` (a folder or cached model id) or `openai` (an
+    endpoint).
+    """
     models = settings.models
     if not models.model:
         raise ConfigurationError(
-            f"INHOUSE_GENERATOR={settings.generator} needs a model: set INHOUSE_MODELS__MODEL to a model id or folder."
+            f"INHOUSE_GENERATOR={settings.generator} needs a model: set INHOUSE_MODELS__MODEL."
         )
     chat_model: BaseChatModel
     if settings.generator == "transformers":
@@ -90,7 +95,9 @@ def chat_generator(settings: Settings) -> ChatGenerator:
         from langchain.chat_models import init_chat_model
 
         if not models.base_url:
-            raise ConfigurationError("INHOUSE_GENERATOR=openai needs an endpoint: set INHOUSE_MODELS__BASE_URL.")
+            raise ConfigurationError(
+                "INHOUSE_GENERATOR=openai needs an endpoint: set INHOUSE_MODELS__BASE_URL."
+            )
         chat_model = init_chat_model(
             models.model,
             model_provider="openai",

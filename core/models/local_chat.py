@@ -9,6 +9,7 @@ from typing import Any
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict
 
@@ -41,10 +42,10 @@ class LocalChatModel(BaseChatModel):
             model = AutoModelForCausalLM.from_pretrained(name, dtype=inference_dtype())
         except (OSError, ValueError) as error:
             raise ModelError(
-                f"The model {name!r} cannot be loaded: {str(error).splitlines()[0]} Give a folder, or a model id that is in the "
-                "local Hugging Face cache or can be downloaded."
+                f"The model {name!r} cannot be loaded: {str(error).splitlines()[0]} Give a folder, or a "
+                "model id that is in the local Hugging Face cache or can be downloaded."
             ) from error
-        return cls(model=model.eval(), tokenizer=tokenizer)
+        return cls(model=model.train(False), tokenizer=tokenizer)
 
     def render(self, messages: list[BaseMessage]) -> str:
         turns = [{"role": _ROLES[message.type], "content": message.text} for message in messages]
@@ -73,7 +74,7 @@ class LocalChatModel(BaseChatModel):
                 self.model.generate(**inputs, **self._decoding(options, stop), streamer=streamer)
             except Exception as error:  # handed to the reading thread, which raises it
                 faults.append(error)
-                streamer.end()
+                streamer.text_queue.put(streamer.stop_signal)
 
         worker = threading.Thread(target=generate, daemon=True)
         worker.start()
@@ -85,7 +86,7 @@ class LocalChatModel(BaseChatModel):
         if faults:
             raise RuntimeError(str(faults[0])) from faults[0]
         read = int(inputs["input_ids"].shape[1])
-        usage = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
+        usage = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
         yield ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=usage))
 
     def _generate(
@@ -109,7 +110,10 @@ class LocalChatModel(BaseChatModel):
 
     def _decoding(self, options: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
         temperature = float(options.get("temperature", 0))
-        decoding: dict[str, Any] = {"max_new_tokens": int(options.get("max_tokens", 256)), "do_sample": temperature > 0}
+        decoding: dict[str, Any] = {
+            "max_new_tokens": int(options.get("max_tokens", 256)),
+            "do_sample": temperature > 0,
+        }
         if temperature > 0:
             decoding |= {"temperature": temperature, "top_p": float(options.get("top_p", 1))}
         if stop:

@@ -26,8 +26,8 @@ def use_threads(threads: int) -> None:
 def keep_freed_memory() -> None:
     """Makes glibc keep freed blocks for the next step of a training loop.
 
-    Handing tensors of a few MB back to the kernel after every operation and faulting them in again cost 30 to 40% of
-    a training step, measured on two cores. Does nothing where the C library is not glibc.
+    Handing tensors of a few MB back to the kernel after every operation and faulting them in again cost 30
+    to 40% of a training step, measured on two cores. Does nothing where the C library is not glibc.
     """
     if not sys.platform.startswith("linux"):
         return

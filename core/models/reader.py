@@ -1,7 +1,8 @@
-"""The reader: MiniLM as a cross-encoder with a LoRA adapter, which says how well a text answers a question.
+"""The reader: MiniLM as a cross-encoder with a LoRA adapter; it says how well a text answers a question.
 
-The same model reranks passages and chooses the sentences of an answer. Its input is rendered here and nowhere else,
-for training as for serving: `passage_input` for a whole chunk, `unit_input` for a sentence, item or row of it.
+The same model reranks passages and chooses the sentences of an answer. Its input is rendered here and
+nowhere else, for training as for serving: `passage_input` for a whole chunk, `unit_input` for a sentence,
+item or row of it.
 """
 
 from __future__ import annotations
@@ -51,16 +52,20 @@ def format_hash() -> str:
 
 
 def new_cross_encoder() -> CrossEncoder:
-    """MiniLM with a fresh one-output head. Attention is the plain kind: on a CPU its backward pass is twice as fast."""
+    """MiniLM with a fresh one-output head.
+
+    Attention is the plain kind: on a CPU its backward pass is twice as fast.
+    """
     from sentence_transformers import CrossEncoder
 
-    return CrossEncoder(
+    encoder: CrossEncoder = CrossEncoder(
         str(packaged_model()),
         num_labels=1,
         max_length=MAX_TOKENS,
         local_files_only=True,
         model_kwargs={"attn_implementation": "eager"},
     )
+    return encoder
 
 
 class Reader:
@@ -73,27 +78,30 @@ class Reader:
     def id(self) -> str:
         weights = self.adapter / "adapter_model.safetensors"
         if not weights.is_file():
-            raise ModelError(f"There is no reader adapter at {self.adapter}. Run `inhouse models list` to see what there is.")
+            raise ModelError(f"There is no reader adapter at {self.adapter}. See `inhouse models list`.")
         return f"reader-{hashlib.sha256(weights.read_bytes()).hexdigest()[:10]}"
 
     @cached_property
     def _model(self) -> CrossEncoder:
+        import torch
         from peft import PeftModel
 
         from core.models.precision import inference_dtype
 
         _check_format(self.adapter)
         model = new_cross_encoder()
+        assert isinstance(network := model[0].model, torch.nn.Module)
         try:
-            tuned = PeftModel.from_pretrained(model.model, str(self.adapter))
+            tuned = PeftModel.from_pretrained(network, str(self.adapter))
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise ModelError(
                 f"The reader adapter at {self.adapter} cannot be loaded ({error}). Activate another one with "
                 "`inhouse models activate ID`."
             ) from error
-        merged = tuned.merge_and_unload()  # type: ignore[operator]  # peft types it as a Tensor or Module
+        merged = tuned.merge_and_unload()
         model[0].model = merged.to(inference_dtype())
-        return model.eval()
+        model.train(False)
+        return model
 
     def score(self, question: str, texts: Sequence[str]) -> list[float]:
         """Logits, one a text; 0 means even odds that the text answers the question."""
@@ -119,6 +127,6 @@ def _check_format(adapter: Path) -> None:
     stored = json.loads(card.read_text(encoding="utf-8")).get("input_format")
     if stored and stored != format_hash():
         raise ModelError(
-            f"The reader adapter at {adapter} was trained with another input format ({stored}, now {format_hash()}). "
-            "Train it again with `inhouse retrain`."
+            f"The reader adapter at {adapter} was trained with another input format "
+            f"({stored}, now {format_hash()}). Train it again with `inhouse retrain`."
         )

@@ -2,8 +2,8 @@
 
 The loss is the softmax cross-entropy of a positive within its group, which teaches the order, plus binary
 cross-entropy on every text, which teaches an absolute probability and lets a group without a positive teach
-declining. Measured on two cores: no dropout (its random numbers cost as much as the model), bfloat16 autocast, texts
-sorted by length into micro-batches and padded to multiples of 8.
+declining. Measured on two cores: no dropout (its random numbers cost as much as the model), bfloat16
+autocast, texts sorted by length into micro-batches and padded to multiples of 8.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from core.errors import InvalidInputError
 from core.models.reader import format_hash, new_cross_encoder
@@ -26,9 +26,18 @@ from core.settings import FinetuneSettings
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import CrossEncoder
+    from transformers import PreTrainedModel
 
 LORA_RANK = 32
-LORA_TARGETS = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense", "pooler.dense"]
+LORA_TARGETS = [
+    "query",
+    "key",
+    "value",
+    "attention.output.dense",
+    "intermediate.dense",
+    "output.dense",
+    "pooler.dense",
+]
 _MICRO_BATCH = 56  # texts
 _WARM_UP = 0.06
 _LAST_RATE = 0.05  # share of the learning rate that the cosine ends at
@@ -117,6 +126,7 @@ def _trainable(base_adapter: Path | None, max_tokens: int) -> CrossEncoder:
 
     encoder = new_cross_encoder()
     encoder.max_length = max_tokens
+    network = network_of(encoder)
     if base_adapter is None:
         config = LoraConfig(
             r=LORA_RANK,
@@ -125,13 +135,18 @@ def _trainable(base_adapter: Path | None, max_tokens: int) -> CrossEncoder:
             modules_to_save=["classifier"],
             task_type="SEQ_CLS",
         )
-        encoder[0].model = get_peft_model(encoder[0].model, config)
+        encoder[0].model = get_peft_model(cast("PreTrainedModel", network), config)
     else:
-        encoder[0].model = PeftModel.from_pretrained(encoder[0].model, str(base_adapter), is_trainable=True)
+        encoder[0].model = PeftModel.from_pretrained(network, str(base_adapter), is_trainable=True)
     for module in encoder.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
     return encoder
+
+
+def network_of(encoder: CrossEncoder) -> torch.nn.Module:
+    """The transformers model inside a cross-encoder."""
+    return cast("torch.nn.Module", encoder[0].model)
 
 
 def _rate(step: int, total: int) -> float:
@@ -218,7 +233,7 @@ def _logits(model: CrossEncoder, pairs: Sequence[tuple[str, str]]) -> torch.Tens
             return_tensors="pt",
         )
         with torch.autocast("cpu", torch.bfloat16):
-            found.append(model[0].model(**encoded).logits.view(-1).float())
+            found.append(network_of(model)(**encoded).logits.view(-1).float())
     together = torch.cat(found)
     return torch.zeros_like(together).index_put((torch.tensor(order),), together)
 
@@ -238,7 +253,7 @@ def _save(
     report: TrainReport,
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    model[0].model.save_pretrained(str(out))
+    cast("PreTrainedModel", network_of(model)).save_pretrained(str(out))
     (out / "README.md").unlink(missing_ok=True)  # an empty template that peft writes
     card: dict[str, Any] = {
         "kind": "reader",

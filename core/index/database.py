@@ -1,0 +1,113 @@
+"""The SQLite file behind the catalogue: its tables, its connections, and what its faults are called.
+
+meta ── version, fingerprint, collection, embedder, dimension
+documents 1 ── n chunks 1 ── 1 words (FTS5: title, headings and plain text, porter stems)
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.errors import IndexUnavailableError
+
+SCHEMA = 1
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE documents (
+    id TEXT PRIMARY KEY, root TEXT NOT NULL, source TEXT NOT NULL, title TEXT NOT NULL,
+    content_hash TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, indexed_at REAL NOT NULL,
+    fingerprint TEXT NOT NULL
+);
+CREATE TABLE chunks (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
+    document_id TEXT NOT NULL REFERENCES documents (id), ordinal INTEGER NOT NULL,
+    headings TEXT NOT NULL, text TEXT NOT NULL, tokens INTEGER NOT NULL, metadata TEXT NOT NULL
+);
+CREATE INDEX chunks_by_document ON chunks (document_id, ordinal);
+CREATE VIRTUAL TABLE words USING fts5 (
+    title, headings, text, tokenize = 'porter unicode61 remove_diacritics 2'
+);
+"""
+
+
+@contextmanager
+def named_faults(path: Path) -> Iterator[None]:
+    """SQLite's and the file system's faults as IndexUnavailableError with the file's folder in it."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise IndexUnavailableError(f"The index in {path.parent} cannot be used: {error}.") from error
+    except sqlite3.DatabaseError as error:
+        raise IndexUnavailableError(
+            f"The index in {path.parent} is damaged ({error}); delete that folder and run `inhouse reindex`."
+        ) from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise IndexUnavailableError(f"The index in {path.parent} cannot be written: {reason}.") from error
+
+
+class Database:
+    """A connection for each reading thread. Makes nothing: without a file every query finds nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._guard = threading.Lock()
+
+    def select(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Raises IndexUnavailableError where the file is damaged, unreadable or of another version."""
+        with named_faults(self.path):
+            connection = self._reader()
+            return connection.execute(statement, values).fetchall() if connection else []
+
+    def connect_writer(self) -> sqlite3.Connection:
+        """A new connection inside an open transaction; makes the file and its tables where there are none."""
+        with named_faults(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = _connect(self.path)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
+            connection.execute("BEGIN IMMEDIATE")
+            if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+                for statement in filter(str.strip, _TABLES.split(";")):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {SCHEMA}")
+            return connection
+
+    def close(self) -> None:
+        with self._guard:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+            self._local = threading.local()
+
+    def _reader(self) -> sqlite3.Connection | None:
+        """This thread's connection, or None as long as nothing was ever committed."""
+        existing: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if existing is not None or not self.path.exists():
+            return existing
+        connection = _connect(self.path)
+        schema = connection.execute("PRAGMA user_version").fetchone()[0]
+        if schema != SCHEMA:
+            connection.close()
+            if schema == 0:  # the first writer has not committed yet
+                return None
+            raise IndexUnavailableError(
+                f"The index in {self.path.parent} was written by another version of Inhouse;"
+                " delete that folder and run `inhouse reindex`."
+            )
+        connection.execute("PRAGMA query_only = ON")
+        self._local.connection = connection
+        with self._guard:
+            self._connections.append(connection)
+        return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)

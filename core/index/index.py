@@ -1,0 +1,212 @@
+"""The index of all documents: dense search in Chroma, BM25 in SQLite, and the catalogue that keeps both true.
+
+Folder: catalogue.sqlite3 (documents, chunks, words, version), chroma/ (vectors), lock (held by who writes).
+A reader sees the state before a commit or after it, in any process: it compares the version at each search.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import IndexLockedError, IndexUnavailableError
+from core.index.catalogue import Catalogue, IndexedDocument
+from core.index.database import SCHEMA, Database
+from core.index.transaction import Transaction
+from core.index.vectors import ChromaVectors, CollectionMissingError, open_store
+from core.index.writer import Writer
+from core.settings import Settings
+from core.types import Chunk
+
+_CHUNKING = 1  # raise it when chunks of the same text come out differently
+_CATALOGUE = "catalogue.sqlite3"
+
+
+@dataclass(frozen=True, slots=True)
+class _Handle:
+    version: int
+    collection: str
+    vectors: ChromaVectors
+
+
+class Index:
+    """Open it with `Index.open`. Reading is thread-safe; all methods may raise IndexUnavailableError."""
+
+    def __init__(self, settings: Settings, embedder_name: str, dimension: int) -> None:
+        self._folder = settings.index_dir
+        self._url = settings.chroma_url
+        self._embedder = embedder_name
+        self._dimension = dimension
+        self.fingerprint = _fingerprint(settings, embedder_name, dimension)  # what the settings ask for
+        self._database = Database(self._folder / _CATALOGUE)
+        self._catalogue = Catalogue(self._database)
+        self._handle: _Handle | None = None
+        self._opening = threading.Lock()
+
+    @classmethod
+    def open(cls, settings: Settings, *, embedder_name: str, dimension: int) -> Index:
+        """Cheap, and makes nothing on the disk: that is the first writer's."""
+        return cls(settings, embedder_name, dimension)
+
+    @property
+    def version(self) -> int:
+        """0 before the first commit; rises with every commit of any process."""
+        return self._catalogue.version
+
+    @property
+    def is_empty(self) -> bool:
+        return self._catalogue.is_empty
+
+    @property
+    def needs_rebuild(self) -> bool:
+        """True where it was built with another embedder or other chunking than the settings ask for."""
+        return (self._catalogue.meta("fingerprint") or self.fingerprint) != self.fingerprint
+
+    def dense(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
+        """Up to k (chunk id, cosine similarity), best first. `vector`: (dimension,) of length 1."""
+        if k <= 0 or self.is_empty:
+            return []
+        self._check_embedder()
+        try:
+            return self._dense(vector, k)
+        except CollectionMissingError:  # swapped between our look at the version and the search
+            self._handle = None
+            return self._dense(vector, k)
+
+    def lexical(self, query: str, k: int) -> list[tuple[str, float]]:
+        """Up to k (chunk id, BM25 > 0), best first; any text is a valid query."""
+        return self._catalogue.lexical(query, k)
+
+    def chunks(self, ids: Iterable[str]) -> dict[str, Chunk]:
+        """The chunks that exist among the ids, in the order of the ids."""
+        return self._catalogue.chunks(ids)
+
+    def all_chunks(self) -> Iterator[Chunk]:
+        return self._catalogue.all_chunks()
+
+    def documents(self) -> list[IndexedDocument]:
+        return self._catalogue.documents()
+
+    def document_chunks(self, document_id: str) -> list[Chunk]:
+        return self._catalogue.document_chunks(document_id)
+
+    def neighbours(self, chunk: Chunk, before: int, after: int) -> list[Chunk]:
+        """Up to `before` chunks in front of it and `after` behind it, in order, without itself."""
+        first, last = chunk.ordinal - before, chunk.ordinal + after
+        around = self._catalogue.document_chunks(chunk.document_id, first, last)
+        return [other for other in around if other.ordinal != chunk.ordinal]
+
+    @contextmanager
+    def writer(self, *, rebuild: bool = False) -> Iterator[Writer]:
+        """The right to change the index. Leaving without `commit`, or by an exception, changes nothing.
+
+        A changed fingerprint makes it a rebuild in any case. Raises IndexLockedError while another writes.
+        """
+        with self._locked():
+            prefix = self._collection_prefix()
+            store = open_store(self._folder / "chroma", self._url)
+            transaction = Transaction(self._database)
+            try:
+                writer = Writer(
+                    self._catalogue,
+                    transaction,
+                    store,
+                    prefix=prefix,
+                    meta={
+                        "fingerprint": self.fingerprint,
+                        "embedder": self._embedder,
+                        "dimension": str(self._dimension),
+                    },
+                    rebuild=rebuild or self.needs_rebuild,
+                )
+            except BaseException:
+                transaction.rollback()
+                raise
+            try:
+                yield writer
+            finally:
+                if not writer.committed:
+                    writer.abandon()
+                self._handle = None
+
+    def close(self) -> None:
+        """Lets go of files and handles; the index opens them again if it is used again."""
+        self._handle = None
+        self._database.close()
+
+    def _dense(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
+        asked = k
+        while True:
+            version, vectors = self._vectors()
+            found = vectors.search(vector, asked)
+            known = self._catalogue.chunks(chunk_id for chunk_id, _ in found)
+            if self._catalogue.version != version:
+                continue  # a commit came in between: these ids are of the state before it
+            hits = [(chunk_id, cosine) for chunk_id, cosine in found if chunk_id in known]
+            if len(hits) >= k or len(found) < asked:
+                return hits[:k]
+            asked *= 4  # vectors that are not committed yet, or not deleted yet, took the place of others
+
+    def _vectors(self) -> tuple[int, ChromaVectors]:
+        """The version, and its collection by a handle that was opened since."""
+        with self._opening:
+            version, name = self._catalogue.version, self._catalogue.meta("collection") or ""
+            handle = self._handle
+            if handle is None or handle.collection != name or (handle.version != version and not self._url):
+                store = open_store(self._folder / "chroma", self._url)
+                handle = self._handle = _Handle(version, name, store.collection(name))
+            return version, handle.vectors
+
+    def _check_embedder(self) -> None:
+        built_with = self._catalogue.meta("embedder"), self._catalogue.meta("dimension")
+        if built_with != (self._embedder, str(self._dimension)):
+            raise IndexUnavailableError(
+                f"The index was built with the embedder {built_with[0]}, but {self._embedder} is set;"
+                " run `inhouse reindex` on your documents."
+            )
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self._folder / "lock", timeout=0, thread_local=False)
+            lock.acquire()
+        except Timeout as error:
+            raise IndexLockedError(
+                f"Another process is writing the index in {self._folder}; try again when it is done."
+            ) from error
+        except OSError as error:
+            raise IndexUnavailableError(
+                f"The index in {self._folder} cannot be written: {error.strerror}."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _collection_prefix(self) -> str:
+        """Tells this index's collections from others' on the same server; kept from the first write on."""
+        name = self._catalogue.meta("name")
+        if name is None:
+            name = uuid.uuid4().hex[:12]
+            transaction = Transaction(self._database)
+            transaction.set_meta("name", name)
+            transaction.commit()
+        return f"inhouse-{name}-"
+
+
+def _fingerprint(settings: Settings, embedder_name: str, dimension: int) -> str:
+    """Changes with whatever makes other chunks or other vectors of the same documents."""
+    sizes = settings.ingestion.chunk_tokens, settings.ingestion.chunk_overlap_sentences
+    parts = json.dumps([SCHEMA, _CHUNKING, embedder_name, dimension, *sizes])
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]

@@ -1,0 +1,36 @@
+"""The words of a question that a BM25 search looks for, as an FTS5 query that any text makes."""
+
+from __future__ import annotations
+
+import re
+
+_MOST_TERMS = 64
+_WORD = re.compile(r"([^\W_]+)(?:['\u2019][^\W_]+)?")  # as unicode61 cuts words, without an apostrophe's tail
+
+# Words that nearly every page holds, and those that only make a sentence a question.
+_STOP_WORDS = (
+    "a about after all also am an and any anyone are as at be because been before being but by can could "
+    "did do does doing done each for from get gets getting give given go going got had has have having he "
+    "her here hers him his how i if in into is it its just let like long many may me might mine much must "
+    "my need no nor not of off on once one only or our ours out over please shall she should so some "
+    "somebody someone something such tell than that the their theirs them then there these they thing "
+    "things this those to too up us very want was we were what when where which while who whom whose why "
+    "will with would you your yours "
+)
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+
+
+def search_terms(question: str) -> list[str]:
+    """Its distinct words in lower case without stop words; all of them where it has only stop words.
+
+    >>> search_terms("What's the notice period, and who's in charge?")
+    ['notice', 'period', 'charge']
+    """
+    distinct = list(dict.fromkeys(_WORD.findall(question.lower())))
+    telling = [word for word in distinct if word not in STOP_WORDS]
+    return (telling or distinct)[:_MOST_TERMS]
+
+
+def match_expression(terms: list[str]) -> str:
+    """Any of the terms, each quoted, so that none of them is read as FTS5 syntax."""
+    return " OR ".join(f'"{term}"' for term in terms)

@@ -1,0 +1,216 @@
+"""Is one arm better than another on the same questions? Paired, and clustered by document.
+
+Questions about one document share its fate, so documents are resampled, not questions (cluster bootstrap:
+Davison and Hinkley 1997, section 3.8). With few documents a percentile interval is too narrow; it is widened
+to the expanded one of Hesterberg (2015, "What teachers should know about the bootstrap").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import NormalDist
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.metrics import Sample
+
+SEED = 13
+RESAMPLES = 2000
+LEVEL = 0.95
+POWER = 0.8
+FEWEST_CLUSTERS = 5  # below, no interval is worth printing
+PRIMARY = "right"  # the one metric that decides; the others explain
+METRICS = (
+    PRIMARY, "correct", "refused_right", "answered", "recall", "reciprocal_rank", "cited_right", "token_f1",
+    "rouge_l",
+)  # fmt: skip
+SURE_ONE_SIDED_CHANGES = 6  # a sign test needs six changes, all one way, for p < 0.05 (2 x 0.5^6 = 0.031)
+
+Verdict = Literal["better", "worse", "no clear difference", "too few documents"]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean with its 95% interval; None where there are too few clusters for one."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    standard_error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`arm` minus `base` in one metric, over the questions to which it applies in both."""
+
+    base: str
+    arm: str
+    metric: str
+    n: int
+    clusters: int
+    base_value: float
+    arm_value: float
+    difference: float
+    low: float | None
+    high: float | None
+    p_value: float  # two-sided sign-flip test over clusters; PRIMARY's is Holm-corrected over the arms
+    wins: int  # questions where `arm` is better
+    ties: int
+    losses: int
+    smallest_detectable: float | None  # true difference that this sample would show with 80% power
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            k: round(value, 4) if isinstance(value, float) else value for k, value in asdict(self).items()
+        }
+
+
+def compare_arms(arms: dict[str, Sequence[Sample]], *, seed: int = SEED) -> list[Comparison]:
+    """Every other arm against the first, in every metric that applies. Samples stand in the same order."""
+    base, *others = arms
+    comparisons = []
+    for arm in others:
+        for metric in METRICS:
+            comparison = compare(arms[base], arms[arm], metric, names=(base, arm), seed=seed)
+            if comparison is not None:
+                comparisons.append(comparison)
+    return _correct_for_arms(comparisons)
+
+
+def compare(
+    base: Sequence[Sample],
+    other: Sequence[Sample],
+    metric: str,
+    *,
+    names: tuple[str, str] = ("base", "tuned"),
+    seed: int = SEED,
+) -> Comparison | None:
+    """None where the metric applies to no question in both arms. ValueError where the questions differ."""
+    if [sample.id for sample in base] != [sample.id for sample in other]:
+        raise ValueError(f"{names[0]} and {names[1]} did not answer the same questions in the same order")
+    pairs = [
+        (one.cluster, float(before), float(after))
+        for one, two in zip(base, other, strict=True)
+        if (before := getattr(one, metric)) is not None and (after := getattr(two, metric)) is not None
+    ]
+    if not pairs:
+        return None
+    clusters = [cluster for cluster, _, _ in pairs]
+    before, after = (np.array([pair[place] for pair in pairs]) for place in (1, 2))
+    difference = after - before
+    interval = mean_interval(difference, clusters, seed=seed)
+    p_value = sign_flip_p_value(difference, clusters, seed=seed)
+    binary = bool(np.isin(np.concatenate([before, after]), (0.0, 1.0)).all())
+    return Comparison(
+        base=names[0],
+        arm=names[1],
+        metric=metric,
+        n=len(pairs),
+        clusters=len(set(clusters)),
+        base_value=float(before.mean()),
+        arm_value=float(after.mean()),
+        difference=interval.mean,
+        low=interval.low,
+        high=interval.high,
+        p_value=p_value,
+        wins=int((difference > 0).sum()),
+        ties=int((difference == 0).sum()),
+        losses=int((difference < 0).sum()),
+        smallest_detectable=_smallest_detectable(interval.standard_error, len(pairs), binary),
+        verdict=_verdict(interval, p_value),
+    )
+
+
+def mean_interval(values: Sequence[float] | Floats, clusters: Sequence[str], *, seed: int = SEED) -> Interval:
+    """Cluster bootstrap of a mean. values and clusters: (n,), n >= 1."""
+    sums, sizes = _by_cluster(values, clusters)
+    mean = float(sums.sum() / sizes.sum())
+    count = len(sums)
+    if count < FEWEST_CLUSTERS:
+        return Interval(mean, None, None, None)
+    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
+    means = (draws @ sums) / (draws @ sizes)
+    tail = _widened_tail(count)
+    low, high = np.quantile(means, (tail, 1 - tail))
+    return Interval(mean, float(low), float(high), float(means.std() * math.sqrt(count / (count - 1))))
+
+
+def sign_flip_p_value(
+    differences: Sequence[float] | Floats, clusters: Sequence[str], *, seed: int = SEED
+) -> float:
+    """Were the arms equal, any document's sum could have the other sign: how often is |total| as big then?"""
+    sums, _ = _by_cluster(differences, clusters)
+    signs = np.random.default_rng(seed).choice((-1.0, 1.0), size=(RESAMPLES, len(sums)))
+    extreme = np.abs(signs @ sums) >= abs(sums.sum()) - 1e-9
+    return float((extreme.sum() + 1) / (RESAMPLES + 1))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction for several tests (1979)."""
+    corrected = [0.0] * len(p_values)
+    highest = 0.0
+    for step, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, p_values[place] * (len(p_values) - step)))
+        corrected[place] = highest
+    return corrected
+
+
+def _correct_for_arms(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    primary = [comparison for comparison in comparisons if comparison.metric == PRIMARY]
+    corrected = dict(zip((c.arm for c in primary), holm([c.p_value for c in primary]), strict=True))
+    return [
+        replace(c, p_value=corrected[c.arm], verdict=_verdict(c, corrected[c.arm]))
+        if c.metric == PRIMARY
+        else c
+        for c in comparisons
+    ]
+
+
+def _verdict(interval: Interval | Comparison, p_value: float) -> Verdict:
+    """Both must agree: with few changed questions the bootstrap alone is too bold."""
+    if interval.low is None or interval.high is None:
+        return "too few documents"
+    if p_value < 1 - LEVEL and interval.low > 0:
+        return "better"
+    if p_value < 1 - LEVEL and interval.high < 0:
+        return "worse"
+    return "no clear difference"
+
+
+def _smallest_detectable(standard_error: float | None, n: int, binary: bool) -> float | None:
+    """(z.975 + z.80) standard errors; of yes-no metrics at least as many changes as a sign test needs."""
+    if standard_error is None:
+        return None
+    normal = NormalDist()
+    effect = (normal.inv_cdf((1 + LEVEL) / 2) + normal.inv_cdf(POWER)) * standard_error
+    return max(effect, SURE_ONE_SIDED_CHANGES / n) if binary else effect
+
+
+def _by_cluster(values: Sequence[float] | Floats, clusters: Sequence[str]) -> tuple[Floats, Floats]:
+    """Sum and size of each cluster, (clusters,) each."""
+    _, places = np.unique(np.asarray(clusters), return_inverse=True)
+    sums = np.bincount(places, weights=np.asarray(values, dtype=np.float64))
+    return sums.astype(np.float64), np.bincount(places).astype(np.float64)
+
+
+def _widened_tail(clusters: int) -> float:
+    """What to read off instead of the 2.5th percentile: Phi(-sqrt(n / (n - 1)) t), with n - 1 degrees."""
+    return NormalDist().cdf(-math.sqrt(clusters / (clusters - 1)) * student_t((1 + LEVEL) / 2, clusters - 1))
+
+
+def student_t(probability: float, degrees: int) -> float:
+    """Quantile of Student's t by Cornish-Fisher expansion (Abramowitz and Stegun 26.7.5); degrees >= 4."""
+    z = NormalDist().inv_cdf(probability)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + math.fsum(term / degrees**power for power, term in enumerate(terms, 1))

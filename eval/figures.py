@@ -1,0 +1,134 @@
+"""The lines that every form of the report shows: figures, differences and notes, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from eval.comparison import PRIMARY, Comparison, Interval
+from eval.metrics import Aggregate
+from eval.results import EvaluationReport
+from eval.wording import NOTHING, changes, points, shown
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A line of a table: field `name` of an Aggregate; with `metric`, a field of Sample, come intervals."""
+
+    label: str
+    name: str
+    metric: str = ""
+    unit: Literal["share", "score", "ms", "words"] = "share"
+
+
+FIGURES = (
+    Figure("All questions right", "right", "right"),
+    Figure("Answers correct", "correct", "correct"),
+    Figure("Declined rightly", "refused_right", "refused_right"),
+    Figure("Answered when it should", "answered", "answered"),
+    Figure("Answered when it should decline", "wrongly_answered"),
+    Figure("Recall@5 of the evidence", "recall", "recall"),
+    Figure("MRR of the evidence", "mrr", "reciprocal_rank", "score"),
+    Figure("Cites the right document", "cited_right", "cited_right"),
+    Figure("Quotes verbatim", "quotes_verbatim", "quotes_verbatim"),
+    Figure("Token F1 with the reference", "token_f1", "token_f1", "score"),
+    Figure("ROUGE-L with the reference", "rouge_l", "rouge_l", "score"),
+    Figure("Latency, p50 / p95", "latency_ms", "", "ms"),
+    Figure("Words of an answer, p50 / p95", "words", "", "words"),
+)
+MOST_ERRORS = 10  # shown of an arm; report.json has all
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A figure as text: one value an arm, and the difference of every arm but the first, with its verdict."""
+
+    label: str
+    values: tuple[str, ...]
+    intervals: tuple[str, ...]
+    differences: tuple[str, ...]
+    difference_intervals: tuple[str, ...]
+    verdicts: tuple[str, ...]
+
+
+def table_rows(report: EvaluationReport) -> list[TableRow]:
+    """The figures that apply to at least one arm."""
+    rows = [_table_row(report, figure) for figure in FIGURES]
+    return [row for row in rows if any(value != NOTHING for value in row.values)]
+
+
+def _table_row(report: EvaluationReport, figure: Figure) -> TableRow:
+    others = [result.name for result in report.results[1:]]
+    compared = [report.comparison(name, figure.metric) for name in others]
+    return TableRow(
+        figure.label,
+        tuple(_value(result.aggregate, figure) for result in report.results),
+        tuple(_span(result.intervals.get(figure.metric), figure) for result in report.results),
+        tuple(points(c.difference, figure.unit) if c else "" for c in compared),
+        tuple(_difference_span(c, figure) for c in compared),
+        tuple(comparison.verdict if comparison else "" for comparison in compared),
+    )
+
+
+def _value(figures: Aggregate, figure: Figure) -> str:
+    value = getattr(figures, figure.name)
+    if not isinstance(value, dict):
+        return shown(value, figure.unit)
+    if value["p50"] is None:
+        return NOTHING
+    return " / ".join(f"{number:.0f}" for number in value.values()) + (" ms" if figure.unit == "ms" else "")
+
+
+def _span(interval: Interval | None, figure: Figure) -> str:
+    if interval is None or interval.low is None:
+        return ""
+    low, high = (shown(value, figure.unit).rstrip("%") for value in (interval.low, interval.high))
+    return f"{low} to {high}"
+
+
+def _difference_span(comparison: Comparison | None, figure: Figure) -> str:
+    if comparison is None or comparison.low is None:
+        return ""
+    return f"{points(comparison.low, figure.unit)} to {points(comparison.high, figure.unit)}"
+
+
+def notes(report: EvaluationReport) -> list[str]:
+    """What is measured on what, what was left out, and the command that repeats it."""
+    check, facts, index = report.check, report.facts, report.facts["index"]
+    kinds = ", ".join(f"{n} {kind}" for kind, n in check.by_kind.items())
+    file = report.file
+    lines = [f"Questions: {file.path}, SHA-256 {file.sha256[:12]}…: {len(file.questions)} usable, {kinds}."]
+    lines += [f"Line {fault.line} left out: {fault.fault}." for fault in file.faults]
+    for ids, what in (
+        (check.duplicates, "ask what an earlier question asks"),
+        (check.evidence_missing, "have evidence that is not in the index"),
+        (check.without_keywords, "have no keywords, so that a correct answer cannot be told"),
+        (check.without_evidence, "have no evidence, so that retrieval cannot be judged"),
+    ):
+        if ids:
+            lines.append(f"{len(ids)} question{'s'[: len(ids) > 1]} {what}: {_some(ids)}.")
+    if index:
+        lines.append(
+            f"Index: version {index['version']}, {index['documents']} documents, {index['chunks']} chunks, "
+            f"embedder {index['embedder']}."
+        )
+    lines += [
+        f"Arm {r.name}: {r.description or 'as given'}; model {r.model or 'unnamed'}." for r in report.results
+    ]
+    lines += [f"Arm {name} left out: {reason}" for name, reason in report.skipped.items()]
+    for comparison in report.comparisons:
+        if comparison.metric == PRIMARY:
+            lines.append(
+                f"{comparison.arm} against {comparison.base}, question by question: {changes(comparison)}."
+            )
+    for result in report.results:
+        errors = list(result.errors.items())
+        lines += [f"Arm {result.name}, question {name}: {error}" for name, error in errors[:MOST_ERRORS]]
+    if facts["command"]:
+        lines.append(f"Repeat it: `{facts['command']}`")
+    return lines
+
+
+def _some(ids: Sequence[str], most: int = 12) -> str:
+    return ", ".join(ids[:most]) + (f" and {len(ids) - most} more" if len(ids) > most else "")

@@ -1,0 +1,116 @@
+"""The HTML form of a report: one file without any outside part, filled into `page.html`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from eval import plots
+from eval.comparison import METRICS, PRIMARY
+from eval.figures import FIGURES, TableRow, notes, table_rows
+from eval.metrics import OUTCOMES
+from eval.results import ArmResult, EvaluationReport, details
+from eval.wording import changes
+
+TEMPLATE = Path(__file__).with_name("page.html")
+VERDICT_CLASSES = {"better": "good", "worse": "bad"}
+
+
+def page(report: EvaluationReport) -> str:
+    parts = {
+        "title": escape(f"Evaluation of {' and '.join(result.name for result in report.results)}"),
+        "headline": escape(report.headline),
+        "subtitle": escape(_subtitle(report)),
+        "skipped": "".join(
+            f"<p class='note'>{escape(f'{name}: {why}')}</p>" for name, why in report.skipped.items()
+        ),
+        "figures": _figures(report),
+        "differences": _differences(report),
+        "outcomes": plots.outcomes(report.results),
+        "kinds": plots.kinds(report.results),
+        "confusions": "".join(map(_confusion, report.results)),
+        "notes": "".join(f"<li>{_with_code(note)}</li>" for note in notes(report)),
+        "data": _data(report),
+    }
+    template = TEMPLATE.read_text(encoding="utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
+
+
+def _subtitle(report: EvaluationReport) -> str:
+    file = report.file
+    documents = {evidence.source for question in file.questions for evidence in question.evidence}
+    created = report.facts["created"][:16].replace("T", " ")
+    size = f"{len(file.questions)} questions of {file.path.name}, about {len(documents)} documents"
+    return f"{size} · {created} UTC"
+
+
+def _figures(report: EvaluationReport) -> str:
+    names = [result.name for result in report.results]
+    versus = [f"{name} against {names[0]}" for name in names[1:]]
+    head = "".join(f"<th>{escape(text)}</th>" for text in ("", *names, *versus))
+    body = "".join(map(_figure, table_rows(report)))
+    return f"<table class='figures'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _figure(row: TableRow) -> str:
+    values = [_cell(value, span) for value, span in zip(row.values, row.intervals, strict=True)]
+    differences = [
+        _cell(value, span, VERDICT_CLASSES.get(verdict, ""))
+        for value, span, verdict in zip(row.differences, row.difference_intervals, row.verdicts, strict=True)
+    ]
+    return f"<tr><th>{escape(row.label)}</th>{''.join(values + differences)}</tr>"
+
+
+def _cell(value: str, span: str, name: str = "") -> str:
+    return f"<td class='{name}'>{value}<small>{span}</small></td>"
+
+
+def _differences(report: EvaluationReport) -> str:
+    labels = {figure.metric: figure.label for figure in FIGURES if figure.metric in METRICS}
+    sections = []
+    for result in report.results[1:]:
+        plot = plots.differences([c for c in report.comparisons if c.arm == result.name], labels)
+        names = escape(f"{result.name} against {report.results[0].name}")
+        sections.append(f"<h3>{names}</h3>{plot}{_changes(report, result)}" if plot else "")
+    return "".join(sections) or "<p>There is nothing to compare, or too few documents for intervals.</p>"
+
+
+def _changes(report: EvaluationReport, result: ArmResult) -> str:
+    primary = report.comparison(result.name, PRIMARY)
+    return f"<p class='quiet'>Question by question: {changes(primary)}.</p>" if primary else ""
+
+
+def _confusion(result: ArmResult) -> str:
+    table = result.aggregate.confusion
+    seen = {got for row in table.values() for got in row}
+    columns = [got for got in ("answer", "no_answer", "off_topic", "blocked", "error") if got in seen]
+    head = "".join(f"<th>{got.replace('_', ' ')}</th>" for got in columns)
+    body = "".join(_confusion_row(expected, row, columns) for expected, row in table.items())
+    return (
+        f"<div><h3>{escape(result.name)}</h3><table class='confusion'>"
+        f"<thead><tr><th>expected ↓ got →</th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _confusion_row(expected: str, row: dict[str, int], columns: Iterable[str]) -> str:
+    wanted = expected.split(" or ")
+    cells = "".join(
+        f"<td class='{'' if not row.get(got) else 'good' if got in wanted else 'bad'}'>{row.get(got, 0)}</td>"
+        for got in columns
+    )
+    return f"<tr><th>{expected.replace('_', ' ')}</th>{cells}</tr>"
+
+
+def _data(report: EvaluationReport) -> str:
+    """For the question browser; `<` is written so that no text can end the script element."""
+    values = details(report)
+    names: Sequence[str] = [result.name for result in report.results]
+    data = {"arms": names, "outcomes": OUTCOMES, "rows": values["rows"], "passages": values["passages"]}
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _with_code(note: str) -> str:
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(note))

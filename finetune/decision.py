@@ -1,0 +1,131 @@
+"""Fits when to answer, decline or redirect: two logistic regressions over what retrieval and the reader see.
+
+    python -m finetune.decision --adapter core/models/base_reader [--handbook charity]
+
+The handbook is one that the reader was not trained on, so that its scores there are as good or bad as on a
+company's own documents. Thresholds are chosen so that at most `OVER_REFUSAL` of the answerable questions are
+declined.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.bootstrap import Inhouse
+from core.decision import FILE_NAME, features
+from core.followup import standalone
+from core.progress import Progress, console
+from core.reading import read
+from core.types import QAPair
+from finetune.datasets import load
+from finetune.reader_data import PRACTICE, practice_assistant
+from finetune.refusals import OFF_TOPIC_BANK, read_bank
+
+OVER_REFUSAL = 0.08
+OFF_TOPIC_MISSED = 0.02
+OFF_TOPIC_QUESTIONS = 120  # of the tuning bank, beside the handbook's own
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    kind: str  # answerable, unanswerable or offtopic
+    values: dict[str, float]
+
+
+def observe(inhouse: Inhouse, pairs: Sequence[QAPair], progress: Progress) -> list[Observation]:
+    """What the decision would see for each question, through the serving path's own retrieval and reading."""
+    found = []
+    for done, pair in enumerate(pairs, 1):
+        asked = standalone(pair.question, pair.history)
+        hits = inhouse.retriever.search(asked, inhouse.settings.answering.context_chunks)
+        reading = read(asked, hits, inhouse.reranker)
+        nearest = float(np.max(inhouse.off_topic_bank @ inhouse.embedder.embed([asked])[0]))
+        kind = "answerable" if pair.kind in ("answerable", "multi", "followup") else pair.kind
+        found.append(Observation(kind, features(asked, hits, reading, nearest)))
+        progress("observe", done, len(pairs))
+    return found
+
+
+def fit(observations: Sequence[Observation]) -> dict[str, object]:
+    """The content of decision.json."""
+    on_topic = [row for row in observations if row.kind != "offtopic"]
+    covered = _logistic(on_topic, [row.kind == "answerable" for row in on_topic], "covered")
+    topic = _logistic(observations, [row.kind != "offtopic" for row in observations], "topic")
+    answerable = [row for row in observations if row.kind == "answerable"]
+    covered["threshold"] = _quantile(covered, answerable, OVER_REFUSAL)
+    topic["threshold"] = min(0.5, _quantile(topic, answerable, OFF_TOPIC_MISSED))
+    return {"covered": covered, "on_topic": topic}
+
+
+_SEEN = {
+    "covered": (
+        "dense_best", "dense_mean", "unit_best", "unit_third",
+        "rerank_best", "rerank_of_unit", "dense_of_unit", "lexical_of_unit",
+    ),
+    "topic": ("dense_best", "dense_mean", "off_topic_margin", "unit_best", "rerank_best"),
+}  # fmt: skip
+
+
+def _logistic(rows: Sequence[Observation], labels: Sequence[bool], model: str) -> dict[str, object]:
+    """Balanced L2 logistic regression on standardised features, written back to the raw scale."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    names = _SEEN[model]
+    raw = _matrix(rows, names)
+    scaler = StandardScaler().fit(raw)
+    fitted = LogisticRegression(C=0.3, class_weight="balanced").fit(scaler.transform(raw), np.array(labels))
+    weights = fitted.coef_[0] / scaler.scale_
+    bias = float(fitted.intercept_[0] - weights @ scaler.mean_)
+    return {
+        "bias": round(bias, 5),
+        "weights": {name: round(float(w), 5) for name, w in zip(names, weights, strict=True)},
+    }
+
+
+def _matrix(rows: Sequence[Observation], names: Sequence[str]) -> NDArray[np.float64]:
+    return np.array([[row.values[name] for name in names] for row in rows])
+
+
+def _quantile(model: dict[str, object], rows: Sequence[Observation], share: float) -> float:
+    return round(float(np.quantile(probabilities(model, rows), share)), 5)
+
+
+def probabilities(model: dict[str, object], rows: Sequence[Observation]) -> NDArray[np.float64]:
+    weights = model["weights"]
+    assert isinstance(weights, dict)
+    scores = _matrix(rows, list(weights)) @ np.array(list(weights.values())) + model["bias"]
+    return np.asarray(1 / (1 + np.exp(-scores)))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--adapter", type=Path, required=True)
+    parser.add_argument("--handbook", default="charity")
+    args = parser.parse_args()
+    folder = PRACTICE / args.handbook
+    bank = [question for questions in read_bank(OFF_TOPIC_BANK).values() for question in questions]
+    chosen = random.Random(13).sample(bank, min(OFF_TOPIC_QUESTIONS, len(bank)))
+    pairs = [pair for pair in load(folder / "questions.jsonl") if pair.kind != "injection"]
+    pairs += [QAPair(f"bank-{number}", "offtopic", question) for number, question in enumerate(chosen)]
+    with practice_assistant(folder, reader_adapter=args.adapter) as inhouse:
+        observations = observe(inhouse, pairs, console())
+    row = fit(observations)
+    (args.adapter / FILE_NAME).write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(row))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

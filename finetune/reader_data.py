@@ -1,0 +1,252 @@
+"""Groups to train the reader on: from question-answer pairs over an index, and from question-sentence pairs
+(NQG).
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.followup import standalone
+from core.interfaces import Embedder, Reranker
+from core.models.reader import passage_input, unit_input
+from core.progress import Progress, silent
+from core.reading import fold
+from core.settings import Settings
+from core.types import Chunk, Hit, QAPair
+from core.units import Unit, split_units
+from finetune.recipes.reader import ReaderGroup
+
+if TYPE_CHECKING:
+    from core.bootstrap import Inhouse
+
+PRACTICE = Path(__file__).parent / "practice"
+_PASSAGES = 8  # retrieved chunks a question's texts are taken from, as at serving time
+_NEGATIVES = 24  # units kept of them, hardest first
+_PASSAGE_NEGATIVES = 4  # a passage costs five times as much as a unit
+_NEAR, _SIMILAR = 8, 10  # NQG: neighbouring and similar sentences kept as negatives
+_SIMILAR_WITHIN = 150  # lines of NQG before and after, which is about an article
+
+
+class Similarity:
+    """A Reranker by cosine of the embeddings, each text embedded once: finds hard negatives cheaply."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._vectors: dict[str, NDArray[np.float32]] = {}
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        new = [text for text in dict.fromkeys((question, *texts)) if text not in self._vectors]
+        if new:
+            self._vectors.update(zip(new, self._embedder.embed(new), strict=True))
+        return [float(self._vectors[text] @ self._vectors[question]) for text in texts]
+
+
+def groups_from_pairs(
+    pairs: Sequence[QAPair], inhouse: Inhouse, *, seed: int, progress: Progress = silent
+) -> list[ReaderGroup]:
+    """Two groups a pair: over the units of the retrieved chunks, and over the chunks
+    themselves.
+
+    Positives are the units (chunks) that hold the evidence; an unanswerable or off-topic pair has none, and
+    a pair made by contrast does not see the chunk that is withheld from it. Negatives come from the same
+    retrieval as at serving time, the most similar to the question first.
+    """
+    groups: list[ReaderGroup] = []
+    by_source = _chunks_by_source(inhouse) if pairs else {}
+    scorer = Similarity(inhouse.embedder)
+    for done, pair in enumerate(pairs, 1):
+        question = standalone(pair.question, pair.history)
+        hits = _hits(pair, question, inhouse, by_source)
+        groups += _groups(pair, question, hits, scorer)
+        progress("collect passages", done, len(pairs))
+    random.Random(seed).shuffle(groups)
+    return groups
+
+
+def _chunks_by_source(inhouse: Inhouse) -> dict[str, list[Chunk]]:
+    found: dict[str, list[Chunk]] = defaultdict(list)
+    for chunk in inhouse.index.all_chunks():
+        found[chunk.source].append(chunk)
+    return found
+
+
+def _hits(pair: QAPair, question: str, inhouse: Inhouse, by_source: dict[str, list[Chunk]]) -> list[Chunk]:
+    """The retrieved chunks, with those that hold the evidence put in where retrieval missed them."""
+    hits: list[Hit] = inhouse.retriever.fuse(question)
+    if pair.kind == "unanswerable" and pair.evidence:
+        kept = [
+            hit.chunk for hit in hits if hit.chunk.id != pair.chunk_id and not _holds(hit.chunk.text, pair)
+        ]
+        return kept[:_PASSAGES]
+    chunks = [hit.chunk for hit in hits[:_PASSAGES]]
+    known = {chunk.id for chunk in chunks}
+    for evidence in pair.evidence:
+        missed = [
+            chunk for chunk in by_source.get(evidence.source, []) if fold(evidence.quote) in fold(chunk.text)
+        ]
+        chunks += [chunk for chunk in missed[:1] if chunk.id not in known]
+    return chunks
+
+
+def _holds(text: str, pair: QAPair) -> bool:
+    folded = fold(text)
+    return any(fold(evidence.quote) in folded for evidence in pair.evidence)
+
+
+def _groups(pair: QAPair, question: str, chunks: Sequence[Chunk], scorer: Reranker) -> Iterator[ReaderGroup]:
+    answerable = pair.kind in ("answerable", "multi", "followup")
+    units = [(chunk, unit) for chunk in chunks for unit in split_units(chunk.text)]
+    positive = evidence_units(pair, [unit for _, unit in units]) if answerable else set()
+    inputs = [unit_input(chunk, unit) for chunk, unit in units]
+    others = [
+        text
+        for number, text in enumerate(inputs)
+        if number not in positive and not (answerable and _also_answers(units[number][1], pair))
+    ]
+    if not answerable or positive:
+        yield ReaderGroup(
+            question, tuple(inputs[number] for number in sorted(positive)), _hardest(question, others, scorer)
+        )
+    holding = {number for number, chunk in enumerate(chunks) if answerable and _holds(chunk.text, pair)}
+    if not answerable or holding:
+        passages = [passage_input(chunk) for chunk in chunks]
+        rest = [text for number, text in enumerate(passages) if number not in holding]
+        yield ReaderGroup(
+            question, tuple(passages[number] for number in sorted(holding)), tuple(rest[:_PASSAGE_NEGATIVES])
+        )
+
+
+def evidence_units(pair: QAPair, units: Sequence[Unit]) -> set[int]:
+    """Numbers of the units that hold a quote of the pair, or that a quote spans; of these the ones with a
+    keyword, if any.
+    """
+    quotes = [fold(evidence.quote) for evidence in pair.evidence]
+    found = set()
+    for number, unit in enumerate(units):
+        text = fold(unit.text)
+        if any(quote in text or (len(text.split()) >= 3 and text in quote) for quote in quotes if quote):
+            found.add(number)
+    keyed = {number for number in found if any(_has(units[number], keyword) for keyword in pair.keywords)}
+    return keyed or found
+
+
+def _also_answers(unit: Unit, pair: QAPair) -> bool:
+    """True where a unit elsewhere holds every keyword: it may well be right, so it is no negative."""
+    return bool(pair.keywords) and all(len(keyword) > 3 and _has(unit, keyword) for keyword in pair.keywords)
+
+
+def _has(unit: Unit, keyword: str) -> bool:
+    return fold(keyword) in fold(unit.in_context())
+
+
+def _hardest(question: str, texts: Sequence[str], scorer: Reranker) -> tuple[str, ...]:
+    distinct = list(dict.fromkeys(texts))
+    scores = scorer.score(question, distinct)
+    order = sorted(range(len(distinct)), key=lambda number: -scores[number])
+    return tuple(distinct[number] for number in order[:_NEGATIVES])
+
+
+def practice_groups(
+    *, without: Sequence[str] = (), seed: int = 13, progress: Progress = silent
+) -> list[ReaderGroup]:
+    """Groups over the invented handbooks of `finetune/practice`, each indexed by itself.
+
+    `without` names handbooks that are kept for measuring.
+    """
+    from finetune.datasets import load
+
+    groups: list[ReaderGroup] = []
+    for folder in practice_handbooks():
+        if folder.name in without:
+            continue
+        with practice_assistant(folder) as inhouse:
+            pairs = load(folder / "questions.jsonl")
+            groups += groups_from_pairs(pairs, inhouse, seed=seed, progress=progress)
+    random.Random(seed).shuffle(groups)
+    return groups
+
+
+def practice_handbooks() -> list[Path]:
+    return sorted(path.parent for path in PRACTICE.glob("*/questions.jsonl"))
+
+
+@contextmanager
+def practice_assistant(folder: Path, reader_adapter: Path | None = None) -> Iterator[Inhouse]:
+    """An assistant over one practice handbook, in a data folder that is removed at the end."""
+    from core.bootstrap import Inhouse
+    from ingestion.indexing import reindex
+
+    with tempfile.TemporaryDirectory(prefix="inhouse-practice-") as temporary:
+        settings = Settings(data_dir=Path(temporary))
+        inhouse = Inhouse(settings, reader_adapter=reader_adapter)
+        reindex(settings, [folder / "docs"], embedder=inhouse.embedder)
+        try:
+            yield inhouse
+        finally:
+            inhouse.close()
+
+
+def nqg_groups(path: Path, embedder: Embedder, *, seed: int = 13) -> list[ReaderGroup]:
+    """One group a question of `question_sentence_pairs.jsonl`: its sentence against neighbours and similar
+    ones.
+    """
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    parts: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        parts[row["part"]].append(row)
+    groups = [group for part in parts.values() for group in _part_groups(part, embedder)]
+    random.Random(seed).shuffle(groups)
+    return groups
+
+
+def _part_groups(rows: list[dict[str, Any]], embedder: Embedder) -> Iterator[ReaderGroup]:
+    rows = sorted(rows, key=lambda row: row["line"])
+    sentences = [detokenize(row["sentence"]) for row in rows]
+    questions = [detokenize(row["question"]) for row in rows]
+    distinct = sorted(set(sentences))
+    number_of = {sentence: number for number, sentence in enumerate(distinct)}
+    sentence_vectors, question_vectors = embedder.embed(distinct), embedder.embed(questions)
+    at = np.array([number_of[sentence] for sentence in sentences])
+    for position, question in enumerate(questions):
+        gold = int(at[position])
+        near = _nearest(at, position, gold)
+        window = at[max(0, position - _SIMILAR_WITHIN) : position + _SIMILAR_WITHIN]
+        pool = np.array(sorted(set(window.tolist()) - {gold}))
+        similarity = sentence_vectors[pool] @ question_vectors[position]
+        similar = [int(pool[rank]) for rank in np.argsort(-similarity)[:_SIMILAR]]
+        mixed = [number for number in chain(*zip_longest(near, similar)) if number is not None]
+        yield ReaderGroup(
+            question, (distinct[gold],), tuple(distinct[number] for number in dict.fromkeys(mixed))
+        )
+
+
+def _nearest(at: np.ndarray[Any, Any], position: int, gold: int) -> list[int]:
+    found: dict[int, None] = {}
+    for distance in range(1, 60):
+        for other in (position - distance, position + distance):
+            if 0 <= other < len(at) and at[other] != gold:
+                found.setdefault(int(at[other]))
+        if len(found) >= _NEAR:
+            break
+    return list(found)[:_NEAR]
+
+
+def detokenize(text: str) -> str:
+    """Undoes the Treebank tokens of NQG: `levi 's stadium ( 2016 )` becomes `levi's stadium (2016)`."""
+    text = text.replace("` `", '"').replace("''", '"')
+    text = re.sub(r" ([,.;:?!%)\]'])", r"\1", text)
+    text = re.sub(r"([(\[$£€]) ", r"\1", text)
+    text = re.sub(r" (n't|'(?:s|re|ve|ll|d|m))\b", r"\1", text)
+    return re.sub(r"(\d) - (\d)", r"\1-\2", text).strip()

@@ -1,0 +1,119 @@
+"""The files that an indexing run looks at, and which documents of the index it may find missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import SourceError
+from core.index.catalogue import IndexedDocument
+from ingestion.loaders import LOADERS, UNSUPPORTED, document_id
+
+_FORMATS = "Markdown, HTML, PDF, DOCX, CSV and text"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to index; `source` is its POSIX path below `root`."""
+
+    id: str
+    path: Path
+    root: Path
+    source: str
+    stat: os.stat_result
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file or folder that was not indexed, and why, in one sentence."""
+
+    source: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    scopes: tuple[Path, ...]  # the folders and files that were asked for, absolute
+    sources: tuple[Source, ...]
+    failures: tuple[Failure, ...]
+    unreadable: tuple[Path, ...]  # folders that could not be listed: what was indexed of them stays
+
+    def covers(self, document: IndexedDocument) -> bool:
+        """True where the document's file would have been found if it still existed."""
+        path = document.path
+        return _below(path, self.scopes) and not _below(path, self.unreadable)
+
+
+def discover(paths: Sequence[Path], known: Iterable[IndexedDocument]) -> Discovery:
+    """All documents below the paths, hidden files left out. Each file comes once, even where paths overlap.
+
+    The root of a file is the folder that was given (of a single file: its folder), or the one that an earlier
+    run indexed around it. Raises SourceError where a path is missing, or holds no document and never did.
+    """
+    documents = list(known)
+    roots = {Path(document.root) for document in documents}
+    scopes = tuple(_existing(path) for path in paths)
+    found: dict[str, Source] = {}
+    failures: list[Failure] = []
+    unreadable: list[Path] = []
+    for scope in scopes:
+        root = _root(scope, roots | {other for other in scopes if other.is_dir()})
+        before = len(found) + len(failures)
+        for path in _files(scope, unreadable):
+            source = path.relative_to(root).as_posix()
+            try:
+                source.encode()
+                found.setdefault(
+                    document_id(path), Source(document_id(path), path, root, source, path.stat())
+                )
+            except UnicodeEncodeError:
+                name = source.encode("utf-8", "replace").decode()
+                failures.append(Failure(name, "Its name is not valid UTF-8; rename it."))
+            except OSError as error:
+                failures.append(Failure(source, f"It cannot be read: {error.strerror}."))
+        was_there = any(_below(document.path, (scope,)) for document in documents)
+        covered = any(_below(source.path, (scope,)) for source in found.values())
+        if len(found) + len(failures) == before and not was_there and not covered:
+            raise SourceError(f"There is no document in {scope}: it needs files in {_FORMATS}.")
+    failures += [
+        Failure(str(folder), "This folder cannot be opened: permission denied.") for folder in unreadable
+    ]
+    return Discovery(scopes, tuple(found.values()), tuple(failures), tuple(unreadable))
+
+
+def _existing(path: Path) -> Path:
+    resolved = path.expanduser().resolve()
+    if not resolved.exists():
+        raise SourceError(f"There is no folder or file {path}.")
+    return resolved
+
+
+def _root(scope: Path, roots: Iterable[Path]) -> Path:
+    """The outermost folder known to be indexed around the scope, else the scope's own folder."""
+    around = [root for root in roots if scope.is_relative_to(root)]
+    return (
+        min(around, key=lambda root: len(root.parts)) if around else scope if scope.is_dir() else scope.parent
+    )
+
+
+def _files(scope: Path, unreadable: list[Path]) -> Iterator[Path]:
+    if not scope.is_dir():
+        yield scope
+        return
+
+    def note(error: OSError) -> None:
+        unreadable.append(Path(error.filename))
+
+    for folder, folders, names in os.walk(scope, onerror=note):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(folder, name)
+            hidden = name.startswith((".", "~$"))
+            if not hidden and path.suffix.lower() in LOADERS.keys() | UNSUPPORTED.keys() and path.exists():
+                yield path
+
+
+def _below(path: Path, folders: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)

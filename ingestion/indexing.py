@@ -1,0 +1,210 @@
+"""Brings the index in line with folders and files: discover, load, chunk, embed, commit at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import SourceError
+from core.index.catalogue import IndexedDocument
+from core.index.index import Index
+from core.index.writer import Writer
+from core.interfaces import Embedder, FloatMatrix
+from core.progress import Progress, silent
+from core.settings import Settings
+from core.types import Chunk, Document
+from ingestion.chunking import chunk, embedding_text
+from ingestion.discovery import Discovery, Failure, Source, discover
+from ingestion.loaders import EmptySourceError, content_hash, load
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexReport:
+    """`documents` and `chunks` are what the index holds now, of all folders together.
+
+    `unchanged` counts files whose content is the one that was indexed, also where `full` embedded them again.
+    """
+
+    documents: int
+    chunks: int
+    added: int
+    updated: int
+    deleted: int
+    unchanged: int
+    failed: tuple[Failure, ...]
+    index_version: int
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "failed": [asdict(failure) for failure in self.failed]}
+
+
+def reindex(
+    settings: Settings,
+    paths: Sequence[Path],
+    *,
+    full: bool = False,
+    embedder: Embedder,
+    progress: Progress = silent,
+) -> ReindexReport:
+    """Indexes what is new or changed below the paths, forgets what is gone; other folders stay as they are.
+
+    A file that cannot be read is named in the report, its last readable version stays indexed, the rest
+    goes on. `full` reads and embeds everything again; so does a change of embedder or chunking. Raises
+    SourceError where a path is missing or none of its documents can be read, IndexLockedError where another
+    process is indexing; then nothing has changed.
+    """
+    started = time.monotonic()
+    index = Index.open(settings, embedder_name=embedder.name, dimension=embedder.dimension)
+    try:
+        discovery = discover(paths, index.documents())
+        with index.writer(rebuild=full) as writer:
+            run = _Run(settings, embedder, index, writer, progress)
+            run.sync(discovery)
+            version = writer.commit()
+        documents = index.documents()
+        return ReindexReport(
+            documents=len(documents),
+            chunks=sum(document.chunks for document in documents),
+            added=run.added,
+            updated=run.updated,
+            deleted=run.deleted,
+            unchanged=run.unchanged,
+            failed=tuple(run.failed),
+            index_version=version,
+            seconds=round(time.monotonic() - started, 2),
+        )
+    finally:
+        index.close()
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run: what it has counted so far, and the documents that wait for a batch of vectors."""
+
+    settings: Settings
+    embedder: Embedder
+    index: Index
+    writer: Writer
+    progress: Progress
+    added: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    waiting: list[tuple[Source, Document, list[Chunk]]] = field(default_factory=list)
+
+    def sync(self, discovery: Discovery) -> None:
+        known = {document.id: document for document in self.index.documents()}
+        self.failed.extend(discovery.failures)
+        settled: set[str] = set()  # documents that need no vectors any more
+        for document in known.values():
+            if discovery.covers(document) and document.id not in {source.id for source in discovery.sources}:
+                self._forget(document, settled)
+        for done, source in enumerate(discovery.sources):
+            self.progress("indexing", done, len(discovery.sources))
+            self._take(source, known.get(source.id), settled)
+        self._flush()
+        self.progress("indexing", len(discovery.sources), len(discovery.sources))
+        self._check_readable(discovery, known.values())
+        in_need = known.keys() if self.writer.rebuild else self.writer.damaged
+        self._carry([known[document_id] for document_id in sorted(in_need - settled)])
+
+    def _take(self, source: Source, before: IndexedDocument | None, settled: set[str]) -> None:
+        try:
+            if before is not None and self._is_current(source, before):
+                self.unchanged += 1
+                return
+            document, chunks = self._load(source)
+        except SourceError as error:
+            self.failed.append(Failure(source.source, error.message))
+            if before is not None and isinstance(error, EmptySourceError):
+                self._forget(before, settled)
+            return
+        settled.add(source.id)
+        if before is None:
+            self.added += 1
+        elif before.content_hash == document.content_hash:
+            self.unchanged += 1
+        else:
+            self.updated += 1
+        self.waiting.append((source, document, chunks))
+        if sum(len(chunks) for _, _, chunks in self.waiting) >= self.settings.ingestion.batch_chunks:
+            self._flush()
+
+    def _is_current(self, source: Source, before: IndexedDocument) -> bool:
+        """True where the index holds this content already; its file's new date is noted."""
+        same_place = before.root == str(source.root) and before.fingerprint == self.index.fingerprint
+        if self.writer.rebuild or not same_place or before.id in self.writer.damaged:
+            return False
+        if (before.size, before.mtime_ns) == (source.stat.st_size, source.stat.st_mtime_ns):
+            return True
+        if before.content_hash != content_hash(source.path):
+            return False
+        self.writer.touch(before.id, source.stat)
+        return True
+
+    def _load(self, source: Source) -> tuple[Document, list[Chunk]]:
+        settings = self.settings.ingestion
+        document = load(source.path, source.root, max_mb=settings.max_file_mb)
+        chunks = chunk(
+            document,
+            count_tokens=self.embedder.count_tokens,
+            max_tokens=settings.chunk_tokens,
+            overlap_sentences=settings.chunk_overlap_sentences,
+        )
+        if not chunks:
+            raise EmptySourceError("It holds no text.")
+        return document, chunks
+
+    def _forget(self, document: IndexedDocument, settled: set[str]) -> None:
+        self.writer.remove(document.id)
+        settled.add(document.id)
+        self.deleted += 1
+
+    def _flush(self) -> None:
+        """Embeds the chunks that wait, and hands their documents to the writer."""
+        vectors = self._embed([passage for _, _, chunks in self.waiting for passage in chunks])
+        first = 0
+        for source, document, chunks in self.waiting:
+            part = vectors[first : first + len(chunks)]
+            self.writer.put(document, chunks, part, source.root, source.stat)
+            first += len(chunks)
+        self.waiting.clear()
+
+    def _carry(self, documents: Sequence[IndexedDocument]) -> None:
+        """Embeds again what stays as it is: documents of other folders, and those that cannot be read now."""
+        for done, document in enumerate(documents):
+            self.progress("embedding other folders", done, len(documents))
+            chunks = self.index.document_chunks(document.id)
+            self.writer.carry(chunks, self._embed(chunks))
+        if documents:
+            self.progress("embedding other folders", len(documents), len(documents))
+
+    def _embed(self, chunks: Sequence[Chunk]) -> FloatMatrix:
+        """(len(chunks), dimension) in the chunks' order; batches of like length save padding."""
+        texts = [embedding_text(passage) for passage in chunks]
+        order = sorted(range(len(texts)), key=lambda position: len(texts[position]))
+        vectors = np.zeros((len(texts), self.embedder.dimension), dtype=np.float32)
+        size = self.settings.ingestion.batch_chunks
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            vectors[batch] = self.embedder.embed([texts[position] for position in batch])
+        return vectors
+
+    def _check_readable(self, discovery: Discovery, known: Iterable[IndexedDocument]) -> None:
+        if (
+            self.added
+            or self.updated
+            or self.unchanged
+            or any(discovery.covers(document) for document in known)
+        ):
+            return
+        first = self.failed[0]
+        where = ", ".join(str(scope) for scope in discovery.scopes)
+        raise SourceError(f"No document in {where} can be read. The first, {first.source}: {first.error}")

@@ -1,0 +1,90 @@
+"""What all loaders share: a file's bytes in, its text as Markdown and its title out."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from langchain_core.document_loaders import BaseLoader
+from langchain_core.documents import Document as LangChainDocument
+
+from core.errors import SourceError
+
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+class EmptySourceError(SourceError):
+    """A file without content: what was indexed of it before is not true any more."""
+
+    code = "source_empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A file's text as Markdown; an empty title means that the file does not name one."""
+
+    text: str
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+class FileLoader(BaseLoader):
+    """A LangChain loader of one file: one Document with its text as Markdown, metadata `source` and `title`.
+
+    Raises SourceError with the reason where the file cannot be read.
+    """
+
+    def __init__(self, path: Path | str, data: bytes | None = None) -> None:
+        self.path = Path(path)
+        self._data = data  # the file's bytes where the caller has read them already
+
+    def lazy_load(self) -> Iterator[LangChainDocument]:
+        data = self.path.read_bytes() if self._data is None else self._data
+        try:
+            converted = self.convert(data)
+        except SourceError:
+            raise
+        except (
+            Exception
+        ) as error:  # a parser may raise anything on a damaged file; the other files must go on
+            raise SourceError(
+                f"It is damaged or not of its format ({type(error).__name__}: {error})."
+            ) from error
+        text = converted.text.strip("\n")
+        if not re.search(r"\w", text):
+            raise EmptySourceError("It holds no text.")
+        title = converted.title.strip() or title_from_name(self.path)
+        metadata = {**converted.metadata, "source": str(self.path), "title": title}
+        yield LangChainDocument(page_content=text, metadata=metadata)
+
+    @abstractmethod
+    def convert(self, data: bytes) -> Converted: ...
+
+
+def decode(data: bytes) -> str:
+    """UTF-8, or UTF-16 with a byte order mark, as text with `\\n` line ends. Raises SourceError."""
+    encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if data.startswith(mark)), "utf-8")
+    if encoding != "utf-16" and (b"\0" in data or len(_CONTROLS.findall(data)) > len(data) / 100):
+        raise SourceError("It is a binary file, not text.")
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise SourceError(f"It is not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
+    return re.sub(r"\r\n?|\f", "\n", text)
+
+
+def title_from_name(path: Path) -> str:
+    """`leave-of-absence.md` -> `Leave of absence`; an index page is called like its folder."""
+    name = path.parent.name if path.stem.lower() in ("index", "readme") and path.parent.name else path.stem
+    words = re.sub(r"[-_\s]+", " ", name).strip() or path.name
+    return words[0].upper() + words[1:]

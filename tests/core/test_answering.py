@@ -1,0 +1,175 @@
+"""The answering path over a real index, with word overlap in place of the models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.answering import Answerer
+from core.decision import Decision, Logistic
+from core.errors import EmptyQuestionError, IndexEmptyError, QuestionTooLongError
+from core.index.index import Index
+from core.reading import ReaderGenerator, fold
+from core.retrieval import Retriever
+from core.settings import AnsweringSettings, Settings
+from core.types import Answer, Chunk, Document, Message
+from tests.fakes import FakeEmbedder, FakeReranker
+
+TEXTS = {
+    "Leave": "Parental leave lasts sixteen weeks. Ask your manager about parental leave early.",
+    "Meals": "| Meal | Limit |\n|---|---|\n| Breakfast | €12 |\n| Dinner | €35 |",
+    "Parking": "Visitors park behind the gate. The gate closes at ten.",
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    passed: bool
+    reason: str = ""
+
+
+class QuoteGuard:
+    """Blocks one word in questions and quotes that are not in the sources."""
+
+    def check_question(self, text: str) -> Checked:
+        return Checked("jailbreak" not in text, "injection")
+
+    def check_answer(self, text: str, quotes: Sequence[str], sources: Sequence[str]) -> Checked:
+        held = all(any(fold(quote) in fold(source) for source in sources) for quote in quotes)
+        return Checked(held, "a quote is not verbatim")
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    settings = Settings(data_dir=tmp_path)
+    index = Index.open(settings, embedder_name="fake-embedder", dimension=64)
+    yield index
+    index.close()
+
+
+def fill(index: Index) -> None:
+    with index.writer() as writer:
+        for title, text in TEXTS.items():
+            chunk = Chunk(f"{title}-0", title, f"{title.lower()}.md", title, ("Rules",), text, 0)
+            document = Document(title, f"{title.lower()}.md", title, text, content_hash=title)
+            writer.put(document, [chunk], FakeEmbedder().embed([f"{title} {text}"]))
+        writer.commit()
+
+
+@pytest.fixture
+def answerer(index: Index) -> Answerer:
+    settings = Settings(answering=AnsweringSettings(max_sentences=1))
+    covered = Logistic(0.0, {"unit_best": 1.0})
+    on_topic = Logistic(-1.0, {"dense_best": 10.0})
+    embedder = FakeEmbedder()
+    return Answerer(
+        settings=settings,
+        retriever=Retriever(index, embedder, FakeReranker(), settings.retrieval),
+        reader=FakeReranker(),
+        generator=ReaderGenerator("fake-reader", settings.answering),
+        guards=QuoteGuard(),
+        decision=Decision(covered, on_topic, covered_threshold=0.3, on_topic_threshold=0.9),
+        embedder=embedder,
+        off_topic_bank=np.zeros((1, 64), dtype=np.float32),
+    )
+
+
+def test_a_covered_question_is_answered_with_its_verbatim_quote(index: Index, answerer: Answerer) -> None:
+    fill(index)
+    answer = answerer.answer("parental leave lasts how long")
+    assert answer.answer_type == "answer"
+    assert answer.answer == "Parental leave lasts sixteen weeks. [1]"
+    (citation,) = answer.citations
+    assert (citation.source, citation.title, citation.heading) == ("leave.md", "Leave", "Rules")
+    assert citation.quote in TEXTS["Leave"]
+    assert {"retrieve", "read", "generate", "verify"} <= set(answer.timings_ms)
+
+
+def test_a_table_row_is_quoted_as_it_stands_and_read_with_its_columns(
+    index: Index, answerer: Answerer
+) -> None:
+    fill(index)
+    answer = answerer.answer("dinner limit")
+    assert answer.answer == "Meal: Dinner; Limit: €35. [1]"
+    assert answer.citations[0].quote == "| Dinner | €35 |"
+
+
+def test_a_question_that_the_passages_do_not_hold_is_declined_with_the_purpose(
+    index: Index, answerer: Answerer
+) -> None:
+    fill(index)
+    answer = answerer.answer("which gate do bicycles and scooters and motorbikes use behind parking")
+    assert answer.answer_type == "no_answer"
+    assert answerer.settings.assistant.purpose in answer.answer
+    assert answer.citations == ()
+
+
+def test_a_question_from_elsewhere_is_redirected(index: Index, answerer: Answerer) -> None:
+    fill(index)
+    assert answerer.answer("zebra xylophone").answer_type == "off_topic"
+
+
+def test_a_followup_is_read_together_with_what_it_leans_on(index: Index, answerer: Answerer) -> None:
+    fill(index)
+    history = (Message("user", "parental leave lasts how long"), Message("assistant", "Sixteen weeks."))
+    answer = answerer.answer("and ask my manager?", history)
+    assert answer.question == "parental leave lasts how long and ask my manager?"
+    assert answer.citations[0].source == "leave.md"
+
+
+def test_an_attempt_to_take_over_is_blocked_before_anything_is_searched(
+    index: Index, answerer: Answerer
+) -> None:
+    answer = answerer.answer("a jailbreak please")
+    assert (answer.answer_type, answer.reason, answer.hits) == ("blocked", "injection", ())
+
+
+def test_a_draft_that_the_guard_refuses_becomes_no_answer(index: Index, answerer: Answerer) -> None:
+    fill(index)
+
+    class Distrustful(QuoteGuard):
+        def check_answer(self, text: str, quotes: Sequence[str], sources: Sequence[str]) -> Checked:
+            return Checked(False, "not today")
+
+    answer = replace(answerer, guards=Distrustful()).answer("parental leave lasts how long")
+    assert (answer.answer_type, answer.reason) == ("no_answer", "not today")
+
+
+def test_the_stream_gives_the_text_and_then_the_answer(index: Index, answerer: Answerer) -> None:
+    fill(index)
+    *pieces, answer = answerer.stream("parental leave lasts how long")
+    assert isinstance(answer, Answer)
+    assert "".join(str(piece) for piece in pieces) == answer.answer
+
+
+def test_a_deleted_document_is_gone_from_the_answers_and_changes_the_identity(
+    index: Index, answerer: Answerer
+) -> None:
+    fill(index)
+    before = answerer.identity
+    with index.writer() as writer:
+        writer.remove("Leave")
+        writer.commit()
+    answer = answerer.answer("parental leave lasts how long")
+    assert answer.answer_type != "answer"
+    assert all(hit.chunk.source != "leave.md" for hit in answer.hits)
+    assert answerer.identity != before
+
+
+@pytest.mark.parametrize(
+    ("question", "fault"), [("  \n", EmptyQuestionError), ("x" * 3000, QuestionTooLongError)]
+)
+def test_a_question_that_cannot_be_read_is_refused(
+    answerer: Answerer, question: str, fault: type[Exception]
+) -> None:
+    with pytest.raises(fault):
+        answerer.answer(question)
+
+
+def test_an_empty_index_says_what_to_do(answerer: Answerer) -> None:
+    with pytest.raises(IndexEmptyError, match="inhouse reindex"):
+        answerer.answer("anything")

@@ -1,0 +1,350 @@
+"""The index on real SQLite and real Chroma: what a commit shows, and what is left after deletes and crashes."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigurationError, IndexLockedError, IndexUnavailableError
+from core.index.index import Index
+from core.index.transaction import Transaction
+from core.index.writer import Writer
+from core.settings import Settings
+from core.types import Chunk, Document
+from tests.fakes import FakeEmbedder
+
+EMBEDDER = FakeEmbedder()
+
+
+def open_index(folder: Path, *, embedder: str = EMBEDDER.name, url: str = "") -> Index:
+    settings = Settings(data_dir=folder, chroma_url=url)
+    return Index.open(settings, embedder_name=embedder, dimension=EMBEDDER.dimension)
+
+
+def put(writer: Writer, name: str, *texts: str) -> None:
+    """A document with a chunk for each text; chunk ids are `name-ordinal-text`."""
+    document = Document(name, f"{name}.md", name, "\n".join(texts), content_hash=name)
+    chunks = [
+        Chunk(f"{name}-{ordinal}-{text}", name, document.source, name, ("Rules",), text, ordinal)
+        for ordinal, text in enumerate(texts)
+    ]
+    writer.put(document, chunks, EMBEDDER.embed(texts), "/docs")
+
+
+def fill(index: Index, *names: str) -> None:
+    with index.writer() as writer:
+        for name in names:
+            put(writer, name, f"{name} first", f"{name} second")
+        writer.commit()
+
+
+def dense(index: Index, text: str, k: int = 10) -> list[str]:
+    return [chunk_id for chunk_id, _ in index.dense(EMBEDDER.embed([text])[0], k)]
+
+
+def stored_vectors(index: Index) -> set[str]:
+    return index._vectors()[1].ids()
+
+
+def stored_rows(folder: Path, statement: str) -> int:
+    connection = sqlite3.connect(folder / "index" / "catalogue.sqlite3")
+    try:
+        return int(connection.execute(statement).fetchone()[0])
+    finally:
+        connection.close()
+
+
+def vector_folders(folder: Path) -> Sequence[Path]:
+    return [path for path in (folder / "index" / "chroma").iterdir() if path.is_dir()]
+
+
+def test_reading_an_empty_index_makes_nothing_on_the_disk(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    assert index.is_empty
+    assert index.version == 0
+    assert dense(index, "leave") == []
+    assert index.lexical("leave", 3) == []
+    assert index.documents() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_commit_is_seen_by_every_kind_of_search(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple", "pear")
+    assert index.version == 1
+    found, cosine = index.dense(EMBEDDER.embed(["pear second"])[0], 1)[0]
+    assert found == "pear-1-pear second"
+    assert cosine == pytest.approx(1.0, abs=1e-4)
+    assert [chunk_id for chunk_id, _ in index.lexical("apple", 5)] == [
+        "apple-0-apple first",
+        "apple-1-apple second",
+    ]
+    chunk = index.chunks(["unknown", found])[found]
+    assert (chunk.source, chunk.headings, chunk.ordinal) == ("pear.md", ("Rules",), 1)
+    assert [(document.source, document.chunks) for document in index.documents()] == [
+        ("apple.md", 2),
+        ("pear.md", 2),
+    ]
+    assert [chunk.document_id for chunk in index.all_chunks()] == ["apple", "apple", "pear", "pear"]
+
+
+def test_putting_a_document_again_replaces_its_chunks_everywhere(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple", "pear")
+    with index.writer() as writer:
+        put(writer, "apple", "apple first", "cherry now")
+        writer.commit()
+    assert index.lexical("second", 5)[0][0] == "pear-1-pear second"
+    assert len(index.lexical("second", 5)) == 1
+    assert "apple-1-apple second" not in dense(index, "apple second")
+    assert stored_vectors(index) == {chunk.id for chunk in index.all_chunks()}
+    assert "apple-1-cherry now" in stored_vectors(index)
+
+
+def test_removing_a_document_leaves_nothing_behind(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple", "pear")
+    with index.writer() as writer:
+        writer.remove("apple")
+        writer.commit()
+    assert index.lexical("apple", 5) == []
+    assert dense(index, "apple first") == dense(index, "pear")
+    assert stored_vectors(index) == {"pear-0-pear first", "pear-1-pear second"}
+    assert stored_rows(tmp_path, "SELECT count(*) FROM chunks WHERE document_id = 'apple'") == 0
+    assert stored_rows(tmp_path, "SELECT count(*) FROM words WHERE words MATCH 'apple'") == 0
+    assert stored_rows(tmp_path, "SELECT count(*) FROM documents") == 1
+    index.close()
+    assert b"apple" not in (tmp_path / "index" / "catalogue.sqlite3").read_bytes()
+
+
+def test_a_commit_without_changes_keeps_the_version(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple")
+    with index.writer() as writer:
+        assert writer.commit() == 1
+    assert index.version == 1
+
+
+def test_leaving_without_commit_changes_nothing(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple")
+    with pytest.raises(ZeroDivisionError), index.writer() as writer:
+        put(writer, "pear", "pear first")
+        writer.remove("apple")
+        raise ZeroDivisionError
+    assert index.version == 1
+    assert [document.id for document in index.documents()] == ["apple"]
+    assert stored_vectors(index) == {"apple-0-apple first", "apple-1-apple second"}
+
+
+def test_uncommitted_vectors_are_not_found(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple")
+    with index.writer() as writer:
+        put(writer, "pear", *(f"pear {number}" for number in range(20)))
+        assert dense(index, "pear", 2) == ["apple-0-apple first", "apple-1-apple second"]
+        writer.commit()
+    assert dense(index, "pear", 1)[0].startswith("pear")
+
+
+def test_a_crash_before_the_transaction_leaves_the_old_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple")
+    with monkeypatch.context() as patch:
+        patch.setattr(Transaction, "commit", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(Writer, "abandon", lambda self: self._transaction.rollback())  # dead: it cannot tidy up
+        with pytest.raises(KeyboardInterrupt), index.writer() as writer:
+            put(writer, "apple", "other text")
+            writer.commit()
+    index = open_index(tmp_path)
+    assert index.version == 1
+    assert set(dense(index, "other text")) == {"apple-0-apple first", "apple-1-apple second"}
+    assert "apple-0-other text" in stored_vectors(index)
+    with index.writer() as writer:
+        writer.commit()
+    assert stored_vectors(index) == {"apple-0-apple first", "apple-1-apple second"}
+
+
+def test_a_crash_after_the_transaction_leaves_the_new_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple", "pear")
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "_delete_old", lambda self, kept: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt), index.writer() as writer:
+            writer.remove("apple")
+            writer.commit()
+    index = open_index(tmp_path)
+    assert index.version == 2
+    assert dense(index, "apple first", 2) == ["pear-0-pear first", "pear-1-pear second"]
+    assert "apple-0-apple first" in stored_vectors(index)
+    with index.writer() as writer:
+        writer.commit()
+    assert stored_vectors(index) == {"pear-0-pear first", "pear-1-pear second"}
+
+
+def test_a_rebuild_swaps_to_a_new_collection_and_removes_the_old_one(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple", "pear")
+    before = index._catalogue.meta("collection")
+    with index.writer(rebuild=True) as writer:
+        put(writer, "apple", "apple anew")
+        writer.remove("pear")
+        assert set(dense(index, "pear")) == {
+            "apple-0-apple first",
+            "apple-1-apple second",
+            "pear-0-pear first",
+            "pear-1-pear second",
+        }
+        writer.commit()
+    assert index.version == 2
+    assert index._catalogue.meta("collection") != before
+    assert stored_vectors(index) == {"apple-0-apple anew"}
+    assert len(vector_folders(tmp_path)) <= 1
+
+
+def test_an_abandoned_rebuild_keeps_the_old_collection(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple")
+    with index.writer(rebuild=True) as writer:
+        put(writer, "apple", "apple anew")
+    assert dense(index, "apple first", 1) == ["apple-0-apple first"]
+    assert len(vector_folders(tmp_path)) <= 1
+
+
+def test_a_rebuild_that_forgot_a_document_is_refused(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple", "pear")
+    with pytest.raises(RuntimeError, match="lacks the vectors of 2 chunks"), index.writer(rebuild=True) as writer:
+        put(writer, "apple", "apple anew")
+        writer.commit()
+    assert index.version == 1
+    assert dense(index, "pear first", 1) == ["pear-0-pear first"]
+
+
+def test_another_embedder_is_refused_until_the_index_is_rebuilt(tmp_path: Path) -> None:
+    fill(open_index(tmp_path), "apple")
+    index = open_index(tmp_path, embedder="another")
+    assert index.needs_rebuild
+    with pytest.raises(IndexUnavailableError, match=r"built with the embedder fake-embedder, but another is set"):
+        dense(index, "apple")
+    with index.writer() as writer:
+        assert writer.rebuild
+        put(writer, "apple", "apple first")
+        writer.commit()
+    assert not index.needs_rebuild
+    assert dense(index, "apple") == ["apple-0-apple first"]
+
+
+def test_documents_with_lost_vectors_are_named_to_the_next_writer(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple", "pear")
+    index._vectors()[1].delete(["pear-1-pear second"])
+    with index.writer() as writer:
+        assert writer.damaged == {"pear"}
+
+
+def test_a_lost_vector_folder_makes_the_next_writer_rebuild(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple")
+    index.close()
+    shutil.rmtree(tmp_path / "index" / "chroma")
+    with pytest.raises(IndexUnavailableError, match="run `inhouse reindex --full`"):
+        dense(index, "apple")
+    with index.writer() as writer:
+        assert writer.rebuild
+
+
+def test_a_damaged_catalogue_is_one_clear_sentence(tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "catalogue.sqlite3").write_bytes(b"this is not a database " * 100)
+    with pytest.raises(IndexUnavailableError, match=r"is damaged .* delete that folder and run `inhouse reindex`"):
+        _ = open_index(tmp_path).is_empty
+
+
+def test_a_second_writer_in_the_same_process_is_refused(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    with index.writer(), pytest.raises(IndexLockedError, match="Another process"), open_index(tmp_path).writer():
+        pass
+
+
+def test_two_handles_in_one_process_see_each_others_commits(tmp_path: Path) -> None:
+    first, second = open_index(tmp_path), open_index(tmp_path)
+    fill(first, "apple")
+    assert dense(second, "apple first", 1) == ["apple-0-apple first"]
+    fill(second, "pear")
+    assert dense(first, "pear first", 1) == ["pear-0-pear first"]
+    fill(first, "plum")
+    assert dense(second, "plum first", 1) == ["plum-0-plum first"]
+    assert len(stored_vectors(first)) == 6
+
+
+def test_neighbours_stand_around_a_chunk_in_order(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    with index.writer() as writer:
+        put(writer, "apple", *"abcde")
+        put(writer, "pear", "x")
+        writer.commit()
+    middle = index.chunks(["apple-2-c"])["apple-2-c"]
+    assert [chunk.text for chunk in index.neighbours(middle, 1, 2)] == ["b", "d", "e"]
+    first = index.chunks(["apple-0-a"])["apple-0-a"]
+    assert [chunk.text for chunk in index.neighbours(first, 3, 0)] == []
+
+
+def test_threads_that_search_during_a_swap_see_the_old_state_or_the_new(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple")
+    old = {"apple-0-apple first", "apple-1-apple second"}
+    seen: list[set[str]] = []
+    faults: list[Exception] = []
+    done = threading.Event()
+
+    def search() -> None:
+        while not done.is_set():
+            try:
+                seen.append(set(dense(index, "apple first")))
+            except Exception as error:  # whatever it is, the test must show it
+                faults.append(error)
+
+    threads = [threading.Thread(target=search) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    with index.writer(rebuild=True) as writer:
+        put(writer, "apple", "apple anew")
+        writer.commit()
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert {frozenset(ids) for ids in seen} <= {frozenset(old), frozenset({"apple-0-apple anew"})}
+    assert dense(index, "apple") == ["apple-0-apple anew"]
+
+
+def test_reopening_after_commits_leaves_no_open_files(tmp_path: Path) -> None:
+    reader, writer = open_index(tmp_path), open_index(tmp_path)
+    fill(writer, "apple")
+    dense(reader, "apple")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(6):
+        fill(writer, f"fruit{number}")
+        dense(reader, "apple")
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 8
+
+
+def test_a_server_that_is_away_is_named(tmp_path: Path) -> None:
+    index = open_index(tmp_path, url="http://127.0.0.1:9")
+    with pytest.raises(IndexUnavailableError, match=r"vector store at http://127.0.0.1:9"), index.writer():
+        pass
+
+
+def test_a_server_address_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="INHOUSE_CHROMA_URL"), open_index(tmp_path, url="chroma").writer():
+        pass

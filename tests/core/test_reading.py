@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from core.interfaces import Decoding, Draft
+from core.reading import ReaderGenerator, choose, compose, read
+from core.settings import AnsweringSettings
+from core.types import Chunk, Hit
+from tests.fakes import FakeReranker
+
+
+def hit(text: str, title: str = "Guide", score: float = 1.0) -> Hit:
+    return Hit(Chunk(title, title, f"{title}.md", title, (), text, 0), score)
+
+
+def test_the_unit_with_the_answer_comes_first() -> None:
+    reading = read(
+        "what does lunch cost",
+        [hit("Breakfast is free. Lunch does cost €6. Dinner is not served.")],
+        FakeReranker(),
+    )
+    assert reading.units[0].unit.text == "Lunch does cost €6."
+
+
+def test_a_sentence_that_stands_in_two_hits_is_read_once() -> None:
+    reading = read("lunch", [hit("Lunch is at noon."), hit("Lunch is at noon.", "Other")], FakeReranker())
+    assert [(scored.hit, scored.unit.text) for scored in reading.units] == [(0, "Lunch is at noon.")]
+
+
+def test_further_units_are_taken_only_where_they_come_close_and_fit() -> None:
+    settings = AnsweringSettings(max_sentences=2, max_words=30, unit_share=0.5)
+    text = "The red pump needs oil. The red pump needs oil weekly. The canteen opens at nine. "
+    text += "The red pump needs oil " + "and " * 30 + "care."
+    chosen = choose(read("red pump oil", [hit(text)], FakeReranker()), settings)
+    assert [scored.unit.text for scored in chosen] == [
+        "The red pump needs oil.",
+        "The red pump needs oil weekly.",
+    ]
+
+
+def test_items_of_one_list_share_their_lead_in() -> None:
+    reading = read(
+        "claim meals taxis", [hit("You may claim:\n\n- meals\n- taxis\n- parking")], FakeReranker()
+    )
+    settings = AnsweringSettings(max_sentences=2, unit_share=0.1)
+    assert compose(choose(reading, settings)) == "You may claim: meals [1]; taxis. [2]"
+
+
+def test_a_table_row_is_answered_with_its_column_names() -> None:
+    reading = read(
+        "price of basic", [hit("| Plan | Price |\n|---|---|\n| Basic | €10 |\n| Pro | €25 |")], FakeReranker()
+    )
+    assert compose(choose(reading, AnsweringSettings(max_sentences=1))) == "Plan: Basic; Price: €10. [1]"
+
+
+def test_the_streamed_pieces_make_the_draft() -> None:
+    reading = read("red pump", [hit("The red pump is loud. The red pump is heavy.")], FakeReranker())
+    *pieces, draft = ReaderGenerator("reader", AnsweringSettings()).stream(
+        "red pump", reading, (), Decoding()
+    )
+    assert isinstance(draft, Draft)
+    assert "".join(str(piece) for piece in pieces) == draft.text
+    assert len(pieces) == len(draft.quotes) == 2

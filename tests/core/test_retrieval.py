@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from core.errors import IndexEmptyError
+from core.retrieval import Retriever
+from core.settings import RetrievalSettings
+from core.types import Chunk
+from tests.fakes import FakeEmbedder, FakeReranker
+
+
+class ListedIndex:
+    """An index whose two searches give what the test lists."""
+
+    version = 1
+
+    def __init__(self, dense: dict[str, float], lexical: dict[str, float], texts: dict[str, str]) -> None:
+        self._dense, self._lexical, self._texts = dense, lexical, texts
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._texts
+
+    def dense(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
+        return list(self._dense.items())[:k]
+
+    def lexical(self, query: str, k: int) -> list[tuple[str, float]]:
+        return list(self._lexical.items())[:k]
+
+    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
+        return {
+            name: Chunk(name, name, f"{name}.md", name, (), self._texts[name], 0)
+            for name in ids
+            if name in self._texts
+        }
+
+
+def retriever(index: ListedIndex, reranked: bool = False, **settings: float) -> Retriever:
+    return Retriever(
+        index,
+        FakeEmbedder(),
+        FakeReranker() if reranked else None,
+        RetrievalSettings.model_validate(settings),
+    )
+
+
+TEXTS = {"a": "red pump", "b": "green valve", "c": "blue hose"}
+
+
+def test_bm25_lifts_a_hit_in_proportion_to_the_best_one() -> None:
+    index = ListedIndex({"a": 0.5, "b": 0.45}, {"b": 8.0, "a": 2.0}, TEXTS)
+    hits = retriever(index, lexical_weight=0.2).search("pump", 5)
+    assert [(hit.chunk.id, round(hit.score, 3)) for hit in hits] == [("b", 0.65), ("a", 0.55)]
+
+
+def test_where_bm25_finds_nothing_the_dense_order_stands() -> None:
+    index = ListedIndex({"a": 0.5, "b": 0.45, "c": 0.1}, {}, TEXTS)
+    assert [hit.chunk.id for hit in retriever(index).search("pump", 2)] == ["a", "b"]
+
+
+def test_a_hit_of_bm25_alone_counts_as_no_more_similar_than_the_last_dense_one() -> None:
+    index = ListedIndex({"a": 0.5, "b": 0.3}, {"c": 5.0}, TEXTS)
+    hits = {hit.chunk.id: hit for hit in retriever(index, lexical_weight=0.25).search("hose", 5)}
+    assert hits["c"].dense == pytest.approx(0.3)
+    assert hits["c"].score == pytest.approx(0.55)
+
+
+def test_the_reranker_reorders_only_the_head() -> None:
+    index = ListedIndex({"a": 0.5, "b": 0.49, "c": 0.48}, {}, TEXTS)
+    hits = retriever(index, reranked=True, rerank_top=2, rerank_weight=0.3).search("green valve", 3)
+    assert [hit.chunk.id for hit in hits] == ["b", "a", "c"]
+    assert hits[0].rerank is not None
+    assert hits[2].rerank is None
+
+
+def test_a_chunk_that_was_deleted_between_search_and_lookup_is_left_out() -> None:
+    index = ListedIndex({"a": 0.5, "gone": 0.9}, {}, TEXTS)
+    assert [hit.chunk.id for hit in retriever(index).search("pump", 5)] == ["a"]
+
+
+def test_an_empty_index_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(IndexEmptyError, match="reindex"):
+        retriever(ListedIndex({}, {}, {})).search("pump", 5)

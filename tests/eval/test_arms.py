@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from core.bootstrap import Inhouse
+from core.errors import InvalidInputError
+from core.models.reader import SHIPPED_ADAPTER
+from core.settings import Settings
+from eval.arms import adapter_of, open_arms
+from finetune.registry import Registry
+
+
+def add_adapter(settings: Settings, name: str, kind: str = "reader") -> str:
+    folder = settings.data_dir / name
+    folder.mkdir(parents=True)
+    (folder / "adapter_model.safetensors").write_bytes(name.encode())
+    return Registry(settings.adapters_dir).add(folder, kind=kind, base="MiniLM")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path)
+
+
+def test_base_is_the_shipped_reader_even_where_another_is_active(settings: Settings) -> None:
+    Registry(settings.adapters_dir).activate(add_adapter(settings, "new"))
+    assert adapter_of(settings, "base")[0] == SHIPPED_ADAPTER
+
+
+def test_tuned_is_the_active_adapter_and_an_id_is_that_adapter(settings: Settings) -> None:
+    first, second = add_adapter(settings, "one"), add_adapter(settings, "two")
+    Registry(settings.adapters_dir).activate(first)
+    assert adapter_of(settings, "tuned")[0] == settings.adapters_dir / first
+    path, description = adapter_of(settings, second)
+    assert path == settings.adapters_dir / second
+    assert description.startswith(second)
+
+
+def test_arms_that_do_not_exist_are_named_and_the_rest_remain(settings: Settings) -> None:
+    gone = add_adapter(settings, "gone")
+    causal = add_adapter(settings, "chatty", kind="causal")
+    (settings.adapters_dir / gone / "adapter_model.safetensors").unlink()
+    (settings.adapters_dir / gone).rmdir()
+    bench = open_arms(Inhouse(settings), ["base", "tuned", gone, causal, "reader-x", "base"])
+    assert [arm.name for arm in bench.arms] == ["base"]
+    assert "No tuned reader is active" in bench.skipped["tuned"]
+    assert f"The files of the adapter {gone} are gone" in bench.skipped[gone]
+    assert "is of kind causal" in bench.skipped[causal]
+    assert "no adapter 'reader-x'" in bench.skipped["reader-x"]
+
+
+def test_no_arm_at_all_is_refused(settings: Settings) -> None:
+    with pytest.raises(InvalidInputError, match="at least one arm"):
+        open_arms(Inhouse(settings), [])
