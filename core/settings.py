@@ -7,19 +7,33 @@ working directory (or the file that `INHOUSE_CONFIG` names) > the defaults below
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
 from core.errors import ConfigurationError
+
+
+def _keys(value: object) -> object:
+    """An environment variable holds keys with commas between them, or as a JSON list."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    return tuple(key.strip() for key in value.split(",") if key.strip())
+
+
+Keys = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_keys)]
 
 
 class Section(BaseModel):
@@ -45,7 +59,7 @@ class IngestionSettings(Section):
 class RetrievalSettings(Section):
     candidates: int = Field(40, ge=1, description="hits taken from each of dense and BM25 search")
     lexical_weight: float = Field(
-        0.25, ge=0, le=2, description="weight of BM25 relative to cosine in the fusion"
+        0.2, ge=0, le=2, description="weight of BM25 relative to cosine in the fusion"
     )
     rerank_top: int = Field(16, ge=0, description="fused hits that the cross-encoder reads; 0 turns it off")
     rerank_weight: float = Field(
@@ -91,8 +105,8 @@ class FinetuneSettings(Section):
 class ServiceSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
-    api_keys: tuple[str, ...] = Field((), repr=False)
-    admin_keys: tuple[str, ...] = Field((), repr=False)
+    api_keys: Keys = Field((), repr=False)
+    admin_keys: Keys = Field((), repr=False)
     redis_url: str = Field("", description="empty: an in-process cache")
     cache_ttl_s: int = Field(3600, ge=0, description="0 turns the answer cache off")
     max_body_bytes: int = Field(1_000_000, ge=1024)

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 PRACTICE = Path(__file__).parent / "practice"
 _PASSAGES = 8  # retrieved chunks a question's texts are taken from, as at serving time
 _NEGATIVES = 24  # units kept of them, hardest first
-_PASSAGE_NEGATIVES = 4  # a passage costs five times as much as a unit
+_PASSAGE_NEGATIVES = 3  # a passage costs five times as much as a unit,
+_PASSAGE_EVERY = 3  # and every third question is enough to keep the reranking in shape
+_ANSWERABLE = ("answerable", "multi", "followup")
 _NEAR, _SIMILAR = 8, 10  # NQG: neighbouring and similar sentences kept as negatives
 _SIMILAR_WITHIN = 150  # lines of NQG before and after, which is about an article
 
@@ -56,8 +58,7 @@ class Similarity:
 def groups_from_pairs(
     pairs: Sequence[QAPair], inhouse: Inhouse, *, seed: int, progress: Progress = silent
 ) -> list[ReaderGroup]:
-    """Two groups a pair: over the units of the retrieved chunks, and over the chunks
-    themselves.
+    """A group a pair over the units of the retrieved chunks, and for some one over the chunks themselves.
 
     Positives are the units (chunks) that hold the evidence; an unanswerable or off-topic pair has none, and
     a pair made by contrast does not see the chunk that is withheld from it. Negatives come from the same
@@ -69,7 +70,9 @@ def groups_from_pairs(
     for done, pair in enumerate(pairs, 1):
         question = standalone(pair.question, pair.history)
         hits = _hits(pair, question, inhouse, by_source)
-        groups += _groups(pair, question, hits, scorer)
+        groups += _unit_group(pair, question, hits, scorer)
+        if done % _PASSAGE_EVERY == 0:
+            groups += _passage_group(pair, question, hits)
         progress("collect passages", done, len(pairs))
     random.Random(seed).shuffle(groups)
     return groups
@@ -105,9 +108,12 @@ def _holds(text: str, pair: QAPair) -> bool:
     return any(fold(evidence.quote) in folded for evidence in pair.evidence)
 
 
-def _groups(pair: QAPair, question: str, chunks: Sequence[Chunk], scorer: Reranker) -> Iterator[ReaderGroup]:
-    answerable = pair.kind in ("answerable", "multi", "followup")
+def _unit_group(
+    pair: QAPair, question: str, chunks: Sequence[Chunk], scorer: Reranker
+) -> Iterator[ReaderGroup]:
+    """None where an answerable question's evidence is not to be found among the units."""
     units = [(chunk, unit) for chunk in chunks for unit in split_units(chunk.text)]
+    answerable = pair.kind in _ANSWERABLE
     positive = evidence_units(pair, [unit for _, unit in units]) if answerable else set()
     inputs = [unit_input(chunk, unit) for chunk, unit in units]
     others = [
@@ -115,17 +121,17 @@ def _groups(pair: QAPair, question: str, chunks: Sequence[Chunk], scorer: Rerank
         for number, text in enumerate(inputs)
         if number not in positive and not (answerable and _also_answers(units[number][1], pair))
     ]
-    if not answerable or positive:
-        yield ReaderGroup(
-            question, tuple(inputs[number] for number in sorted(positive)), _hardest(question, others, scorer)
-        )
-    holding = {number for number, chunk in enumerate(chunks) if answerable and _holds(chunk.text, pair)}
-    if not answerable or holding:
-        passages = [passage_input(chunk) for chunk in chunks]
-        rest = [text for number, text in enumerate(passages) if number not in holding]
-        yield ReaderGroup(
-            question, tuple(passages[number] for number in sorted(holding)), tuple(rest[:_PASSAGE_NEGATIVES])
-        )
+    if positive or not answerable:
+        right = tuple(inputs[number] for number in sorted(positive))
+        yield ReaderGroup(question, right, _hardest(question, others, scorer))
+
+
+def _passage_group(pair: QAPair, question: str, chunks: Sequence[Chunk]) -> Iterator[ReaderGroup]:
+    answerable = pair.kind in _ANSWERABLE
+    right = tuple(passage_input(chunk) for chunk in chunks if answerable and _holds(chunk.text, pair))
+    wrong = [passage_input(chunk) for chunk in chunks if not _holds(chunk.text, pair)]
+    if right or not answerable:
+        yield ReaderGroup(question, right, tuple(wrong[:_PASSAGE_NEGATIVES]))
 
 
 def evidence_units(pair: QAPair, units: Sequence[Unit]) -> set[int]:

@@ -21,7 +21,7 @@ from core.errors import IndexLockedError, IndexUnavailableError
 from core.index.catalogue import Catalogue, IndexedDocument
 from core.index.database import SCHEMA, Database
 from core.index.transaction import Transaction
-from core.index.vectors import ChromaVectors, CollectionMissingError, open_store
+from core.index.vectors import ChromaVectors, open_store
 from core.index.writer import Writer
 from core.settings import Settings
 from core.types import Chunk
@@ -75,11 +75,17 @@ class Index:
         if k <= 0 or self.is_empty:
             return []
         self._check_embedder()
-        try:
-            return self._dense(vector, k)
-        except CollectionMissingError:  # swapped between our look at the version and the search
-            self._handle = None
-            return self._dense(vector, k)
+        while True:
+            version = self.version
+            try:
+                hits = self._dense(vector, k)
+            except IndexUnavailableError:
+                if self.version == version:
+                    raise
+                self._handle = None  # the collection went away under the search: a rebuild was committed
+                continue
+            if self.version == version:
+                return hits
 
     def lexical(self, query: str, k: int) -> list[tuple[str, float]]:
         """Up to k (chunk id, BM25 > 0), best first; any text is a valid query."""
@@ -143,27 +149,25 @@ class Index:
         self._database.close()
 
     def _dense(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
+        vectors = self._vectors()
         asked = k
         while True:
-            version, vectors = self._vectors()
             found = vectors.search(vector, asked)
             known = self._catalogue.chunks(chunk_id for chunk_id, _ in found)
-            if self._catalogue.version != version:
-                continue  # a commit came in between: these ids are of the state before it
             hits = [(chunk_id, cosine) for chunk_id, cosine in found if chunk_id in known]
             if len(hits) >= k or len(found) < asked:
                 return hits[:k]
             asked *= 4  # vectors that are not committed yet, or not deleted yet, took the place of others
 
-    def _vectors(self) -> tuple[int, ChromaVectors]:
-        """The version, and its collection by a handle that was opened since."""
+    def _vectors(self) -> ChromaVectors:
+        """The current collection by a handle that was opened at the current version."""
         with self._opening:
             version, name = self._catalogue.version, self._catalogue.meta("collection") or ""
             handle = self._handle
             if handle is None or handle.collection != name or (handle.version != version and not self._url):
                 store = open_store(self._folder / "chroma", self._url)
                 handle = self._handle = _Handle(version, name, store.collection(name))
-            return version, handle.vectors
+            return handle.vectors
 
     def _check_embedder(self) -> None:
         built_with = self._catalogue.meta("embedder"), self._catalogue.meta("dimension")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import sys
+import threading
 import uuid
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
 
+_opening = threading.Lock()  # Chroma's table of open clients, which is one a process, is not thread-safe
 _PAGE = 10_000  # ids fetched at a time
 
 
@@ -116,6 +119,7 @@ def open_store(folder: Path, url: str) -> ChromaStore:
 
     Raises ConfigurationError for a URL that is none, IndexUnavailableError where Chroma cannot be reached.
     """
+    _without_url_grammar()
     with named_faults(url):
         import chromadb
         from chromadb.api.shared_system_client import SharedSystemClient
@@ -129,14 +133,24 @@ def open_store(folder: Path, url: str) -> ChromaStore:
             port = parts.port or (443 if parts.scheme == "https" else 8000)
             secure = parts.scheme == "https"
             return ChromaStore(chromadb.HttpClient(parts.hostname, port, ssl=secure, settings=quiet), None)
-        SharedSystemClient.clear_system_cache()
         folder.mkdir(parents=True, exist_ok=True)
-        client = chromadb.PersistentClient(folder, settings=quiet)
-        # A new client stops no old one, whose files would stay open: each stops when nobody uses it any more.
-        # `client.close` would go by a count that `clear_system_cache` has reset.
-        if isinstance(client, SharedSystemClient):
-            weakref.finalize(client, client._system.stop)
+        with _opening:
+            SharedSystemClient.clear_system_cache()
+            client = chromadb.PersistentClient(folder, settings=quiet)
+            # A new client stops no old one, whose files would stay open: each stops when nobody uses it.
+            # `client.close` would go by a count that `clear_system_cache` has reset.
+            if isinstance(client, SharedSystemClient):
+                weakref.finalize(client, client._system.stop)
         return ChromaStore(client, folder)
+
+
+def _without_url_grammar() -> None:
+    """Spares the import of jsonschema, and so of Chroma, one to ten seconds of building a grammar of URLs.
+
+    jsonschema takes it as an optional package that is not installed; Chroma validates no URLs with it.
+    """
+    modules: dict[str, Any] = sys.modules
+    modules.setdefault("rfc3987_syntax", None)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 PACKAGED_NAME = "all-MiniLM-L6-v2"
+_PACKAGED_DIMENSION = 384
 _MAX_TOKENS = 256  # what all-MiniLM-L6-v2 was trained with; see its model card
 
 
@@ -38,6 +39,8 @@ class SentenceEmbedder:
 
     @property
     def dimension(self) -> int:
+        if not self._model_name:  # known without loading it
+            return _PACKAGED_DIMENSION
         return int(self._model.get_embedding_dimension() or 0)
 
     @cached_property

@@ -85,15 +85,17 @@ class Reader:
     def _model(self) -> CrossEncoder:
         import torch
         from peft import PeftModel
+        from safetensors import SafetensorError
 
         from core.models.precision import inference_dtype
 
         _check_format(self.adapter)
         model = new_cross_encoder()
-        assert isinstance(network := model[0].model, torch.nn.Module)
+        network = model[0].model
+        assert isinstance(network, torch.nn.Module)
         try:
             tuned = PeftModel.from_pretrained(network, str(self.adapter))
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
+        except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
             raise ModelError(
                 f"The reader adapter at {self.adapter} cannot be loaded ({error}). Activate another one with "
                 "`inhouse models activate ID`."

@@ -40,6 +40,7 @@ LORA_TARGETS = [
 ]
 _MICRO_BATCH = 56  # texts
 _WARM_UP = 0.06
+_SAVE_EVERY_S = 240  # a run that is cut off leaves the weights of its last save
 _LAST_RATE = 0.05  # share of the learning rate that the cosine ends at
 _BINARY_WEIGHT = 0.5
 _POSITIVE_WEIGHT = 3.0  # in the binary part: a group has about this many times more negatives than it should
@@ -95,6 +96,7 @@ def train_reader(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, total))
     started, losses = time.monotonic(), []
     model.train()
+    saved = started
     for batch in _batches(usable, settings.batch_questions, total, rng):
         loss = _loss(model, [_sample(group, settings.negatives, rng) for group in batch])
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -104,19 +106,29 @@ def train_reader(
         schedule.step()
         losses.append(loss.item())
         progress("train", len(losses), total)
-        if time.monotonic() - started > settings.max_minutes * 60:
+        now = time.monotonic()
+        if now - started > settings.max_minutes * 60:
             break
+        if now - saved > _SAVE_EVERY_S:
+            _save(model, out, usable, settings, _report(losses, total, now - started, parameters))
+            saved = now
+    report = _report(losses, total, time.monotonic() - started, parameters)
+    _save(model, out, usable, settings, report)
+    return report
+
+
+def _report(
+    losses: Sequence[float], total: int, seconds: float, parameters: Sequence[torch.nn.Parameter]
+) -> TrainReport:
     tenth = max(1, len(losses) // 10)
-    report = TrainReport(
+    return TrainReport(
         steps=len(losses),
-        seconds=round(time.monotonic() - started, 1),
+        seconds=round(seconds, 1),
         loss_first=round(sum(losses[:tenth]) / tenth, 4),
         loss_last=round(sum(losses[-tenth:]) / tenth, 4),
         trainable_parameters=sum(parameter.numel() for parameter in parameters),
         stopped_early=len(losses) < total,
     )
-    _save(model, out, usable, settings, report)
-    return report
 
 
 def _trainable(base_adapter: Path | None, max_tokens: int) -> CrossEncoder:

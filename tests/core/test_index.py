@@ -1,4 +1,4 @@
-"""The index on real SQLite and real Chroma: what a commit shows, and what is left after deletes and crashes."""
+"""The index on real SQLite and real Chroma: what a commit shows, what deletes and crashes leave."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def dense(index: Index, text: str, k: int = 10) -> list[str]:
 
 
 def stored_vectors(index: Index) -> set[str]:
-    return index._vectors()[1].ids()
+    return index._vectors().ids()
 
 
 def stored_rows(folder: Path, statement: str) -> int:
@@ -61,6 +61,11 @@ def stored_rows(folder: Path, statement: str) -> int:
 
 def vector_folders(folder: Path) -> Sequence[Path]:
     return [path for path in (folder / "index" / "chroma").iterdir() if path.is_dir()]
+
+
+def die(*_: object) -> None:
+    """Stands for the process being killed at this point."""
+    raise KeyboardInterrupt
 
 
 def test_reading_an_empty_index_makes_nothing_on_the_disk(tmp_path: Path) -> None:
@@ -133,10 +138,9 @@ def test_a_commit_without_changes_keeps_the_version(tmp_path: Path) -> None:
 def test_leaving_without_commit_changes_nothing(tmp_path: Path) -> None:
     index = open_index(tmp_path)
     fill(index, "apple")
-    with pytest.raises(ZeroDivisionError), index.writer() as writer:
+    with index.writer() as writer:
         put(writer, "pear", "pear first")
         writer.remove("apple")
-        raise ZeroDivisionError
     assert index.version == 1
     assert [document.id for document in index.documents()] == ["apple"]
     assert stored_vectors(index) == {"apple-0-apple first", "apple-1-apple second"}
@@ -157,12 +161,17 @@ def test_a_crash_before_the_transaction_leaves_the_old_state(
 ) -> None:
     index = open_index(tmp_path)
     fill(index, "apple")
-    with monkeypatch.context() as patch:
-        patch.setattr(Transaction, "commit", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
-        patch.setattr(Writer, "abandon", lambda self: self._transaction.rollback())  # dead: it cannot tidy up
-        with pytest.raises(KeyboardInterrupt), index.writer() as writer:
+
+    def replace_apple() -> None:
+        with index.writer() as writer:
             put(writer, "apple", "other text")
             writer.commit()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Transaction, "commit", die)
+        patch.setattr(Writer, "abandon", lambda self: self._transaction.rollback())  # the dead cannot tidy up
+        with pytest.raises(KeyboardInterrupt):
+            replace_apple()
     index = open_index(tmp_path)
     assert index.version == 1
     assert set(dense(index, "other text")) == {"apple-0-apple first", "apple-1-apple second"}
@@ -177,11 +186,16 @@ def test_a_crash_after_the_transaction_leaves_the_new_state(
 ) -> None:
     index = open_index(tmp_path)
     fill(index, "apple", "pear")
-    with monkeypatch.context() as patch:
-        patch.setattr(Writer, "_delete_old", lambda self, kept: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt), index.writer() as writer:
+
+    def remove_apple() -> None:
+        with index.writer() as writer:
             writer.remove("apple")
             writer.commit()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "_delete_old", die)
+        with pytest.raises(KeyboardInterrupt):
+            remove_apple()
     index = open_index(tmp_path)
     assert index.version == 2
     assert dense(index, "apple first", 2) == ["pear-0-pear first", "pear-1-pear second"]
@@ -223,9 +237,10 @@ def test_an_abandoned_rebuild_keeps_the_old_collection(tmp_path: Path) -> None:
 def test_a_rebuild_that_forgot_a_document_is_refused(tmp_path: Path) -> None:
     index = open_index(tmp_path)
     fill(index, "apple", "pear")
-    with pytest.raises(RuntimeError, match="lacks the vectors of 2 chunks"), index.writer(rebuild=True) as writer:
+    with index.writer(rebuild=True) as writer:
         put(writer, "apple", "apple anew")
-        writer.commit()
+        with pytest.raises(RuntimeError, match="lacks the vectors of 2 chunks"):
+            writer.commit()
     assert index.version == 1
     assert dense(index, "pear first", 1) == ["pear-0-pear first"]
 
@@ -234,7 +249,7 @@ def test_another_embedder_is_refused_until_the_index_is_rebuilt(tmp_path: Path) 
     fill(open_index(tmp_path), "apple")
     index = open_index(tmp_path, embedder="another")
     assert index.needs_rebuild
-    with pytest.raises(IndexUnavailableError, match=r"built with the embedder fake-embedder, but another is set"):
+    with pytest.raises(IndexUnavailableError, match="built with the embedder fake-embedder"):
         dense(index, "apple")
     with index.writer() as writer:
         assert writer.rebuild
@@ -247,7 +262,7 @@ def test_another_embedder_is_refused_until_the_index_is_rebuilt(tmp_path: Path) 
 def test_documents_with_lost_vectors_are_named_to_the_next_writer(tmp_path: Path) -> None:
     index = open_index(tmp_path)
     fill(index, "apple", "pear")
-    index._vectors()[1].delete(["pear-1-pear second"])
+    index._vectors().delete(["pear-1-pear second"])
     with index.writer() as writer:
         assert writer.damaged == {"pear"}
 
@@ -266,13 +281,14 @@ def test_a_lost_vector_folder_makes_the_next_writer_rebuild(tmp_path: Path) -> N
 def test_a_damaged_catalogue_is_one_clear_sentence(tmp_path: Path) -> None:
     (tmp_path / "index").mkdir()
     (tmp_path / "index" / "catalogue.sqlite3").write_bytes(b"this is not a database " * 100)
-    with pytest.raises(IndexUnavailableError, match=r"is damaged .* delete that folder and run `inhouse reindex`"):
-        _ = open_index(tmp_path).is_empty
+    index = open_index(tmp_path)
+    with pytest.raises(IndexUnavailableError, match=r"is damaged .* delete that folder and run"):
+        _ = index.is_empty
 
 
 def test_a_second_writer_in_the_same_process_is_refused(tmp_path: Path) -> None:
-    index = open_index(tmp_path)
-    with index.writer(), pytest.raises(IndexLockedError, match="Another process"), open_index(tmp_path).writer():
+    index, other = open_index(tmp_path), open_index(tmp_path)
+    with index.writer(), pytest.raises(IndexLockedError, match="Another process"), other.writer():
         pass
 
 
@@ -314,13 +330,15 @@ def test_threads_that_search_during_a_swap_see_the_old_state_or_the_new(tmp_path
             except Exception as error:  # whatever it is, the test must show it
                 faults.append(error)
 
-    threads = [threading.Thread(target=search) for _ in range(3)]
+    threads = [threading.Thread(target=search, daemon=True) for _ in range(3)]
     for thread in threads:
         thread.start()
-    with index.writer(rebuild=True) as writer:
-        put(writer, "apple", "apple anew")
-        writer.commit()
-    done.set()
+    try:
+        with index.writer(rebuild=True) as writer:
+            put(writer, "apple", "apple anew")
+            writer.commit()
+    finally:
+        done.set()
     for thread in threads:
         thread.join()
     assert faults == []
@@ -346,5 +364,6 @@ def test_a_server_that_is_away_is_named(tmp_path: Path) -> None:
 
 
 def test_a_server_address_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="INHOUSE_CHROMA_URL"), open_index(tmp_path, url="chroma").writer():
+    index = open_index(tmp_path, url="chroma")
+    with pytest.raises(ConfigurationError, match="INHOUSE_CHROMA_URL"), index.writer():
         pass

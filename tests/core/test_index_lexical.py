@@ -15,8 +15,13 @@ from tests.core.test_index import fill, open_index, put
 def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     index = open_index(tmp_path_factory.mktemp("lexical"))
     with index.writer() as writer:
-        put(writer, "leave", "Employees reimbursed for [childcare](https://x.example/secretpath)", "Nothing else here")
-        put(writer, "errors", "Code E-1234 means that the café's valve_lock failed", "A valve is a valve is a valve")
+        put(
+            writer,
+            "leave",
+            "Employees reimbursed for [childcare](https://x.example/secretpath)",
+            "Nothing else",
+        )
+        put(writer, "errors", "Code E-1234: the café's valve_lock failed", "A valve is a valve is a valve")
         writer.commit()
     return index
 
@@ -24,9 +29,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
 @pytest.mark.parametrize(
     "query",
     [
-        '"', "'", "a AND", "NOT", "OR OR", "x NEAR y", "title:leave", "(((", "*", "^", "-", "a*b", '"unclosed',
-        "{col}: x", "\0", "what's up", "ß İ 漢字", "😀", "; DROP TABLE chunks;--", "%_", "a" * 5000, "x " * 3000,
-        "", "   ", "the of and",
+        '"', "'", "a AND", "NOT", "OR OR", "x NEAR y", "title:leave", "(((", "*", "^", "-", "a*b", '"open',
+        "{col}: x", "\0", "what's up", "ß İ 漢字", "😀", "; DROP TABLE chunks;--", "%_", "a" * 5000,
+        "x " * 3000, "", "   ", "the of and",
     ],
 )  # fmt: skip
 def test_any_text_is_a_valid_query(index: Index, query: str) -> None:

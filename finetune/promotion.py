@@ -1,0 +1,145 @@
+"""Whether a tuned adapter may serve: both arms answer the held-out questions, and the tuned one has to win.
+
+A question is done right where an answerable one is answered with a citation of its evidence, and where any
+other one is declined. The difference is judged by a paired bootstrap (Efron and Tibshirani, 1993) over whole
+documents, because questions about one document go wrong together.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from core.answering import Answerer
+from core.progress import Progress, silent
+from core.reading import fold
+from core.retrieval import Retriever
+from core.types import Answer, Hit, QAPair
+from finetune.datasets import ANSWERABLE_KINDS, group_of
+
+WORST_LOW = -0.01  # the lower end of the interval may be this far below zero
+MORE_OVER_REFUSAL = 0.02  # answerable questions that may be declined in addition, as a share
+_DRAWS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one arm did with one held-out question."""
+
+    kind: str
+    group: str  # its document, or its topic
+    answered: bool
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Tuned minus base, in shares of questions done right, with its 95% interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class WithholdingRetriever(Retriever):
+    """Retrieval as if one chunk, and every other one that holds these quotes, were not indexed."""
+
+    chunk_id: str = ""
+    quotes: tuple[str, ...] = ()
+
+    def fuse(self, query: str) -> list[Hit]:
+        return [hit for hit in super().fuse(query) if not self._withheld(hit)]
+
+    def _withheld(self, hit: Hit) -> bool:
+        folded = fold(hit.chunk.text)
+        return hit.chunk.id == self.chunk_id or any(fold(quote) in folded for quote in self.quotes)
+
+
+def ask_all(
+    answerer: Answerer, pairs: Sequence[QAPair], name: str, progress: Progress = silent
+) -> list[Outcome]:
+    """One outcome a pair, through the path that serves."""
+    outcomes = []
+    for done, pair in enumerate(pairs, 1):
+        answer = _without_its_passage(answerer, pair).answer(pair.question, pair.history)
+        outcomes.append(outcome_of(pair, answer))
+        progress(f"ask the {name} model", done, len(pairs))
+    return outcomes
+
+
+def _without_its_passage(answerer: Answerer, pair: QAPair) -> Answerer:
+    if pair.kind != "unanswerable" or not pair.evidence:
+        return answerer
+    plain = answerer.retriever
+    quotes = tuple(evidence.quote for evidence in pair.evidence)
+    withholding = WithholdingRetriever(
+        plain.index, plain.embedder, plain.reranker, plain.settings, pair.chunk_id, quotes
+    )
+    return replace(answerer, retriever=withholding)
+
+
+def outcome_of(pair: QAPair, answer: Answer) -> Outcome:
+    answered = answer.answer_type == "answer"
+    if pair.kind in ANSWERABLE_KINDS:
+        right = answered and cites_evidence(answer, pair)
+    elif pair.kind == "unanswerable":
+        right = not answered
+    else:
+        right = answer.answer_type in ("off_topic", "blocked")
+    return Outcome(pair.kind, group_of(pair), answered, right)
+
+
+def cites_evidence(answer: Answer, pair: QAPair) -> bool:
+    """True where a cited quote holds a piece of evidence, or a piece of evidence holds it."""
+    wanted = [fold(evidence.quote) for evidence in pair.evidence]
+    quotes = [fold(citation.quote) for citation in answer.citations]
+    return any(quote in text or text in quote for quote in quotes for text in wanted if quote and text)
+
+
+def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Shares by what they are of; a kind that was not asked is left out."""
+
+    def share(flags: Sequence[bool]) -> float:
+        return round(sum(flags) / len(flags), 4)
+
+    answerable = [item for item in outcomes if item.kind in ANSWERABLE_KINDS]
+    shares = {"questions": float(len(outcomes)), "right": share([item.right for item in outcomes])}
+    if answerable:
+        shares["evidence_cited"] = share([item.right for item in answerable])
+        shares["over_refusal"] = share([not item.answered for item in answerable])
+    for kind in ("unanswerable", "offtopic", "injection"):
+        if asked := [item.right for item in outcomes if item.kind == kind]:
+            shares[f"{kind}_refused"] = share(asked)
+    return shares
+
+
+def difference(base: Sequence[Outcome], tuned: Sequence[Outcome], seed: int) -> Difference:
+    """Of the same questions in the same order."""
+    gains: dict[str, list[float]] = defaultdict(list)
+    for before, after in zip(base, tuned, strict=True):
+        gains[before.group].append(float(after.right) - float(before.right))
+    sums = np.array([sum(values) for values in gains.values()])
+    sizes = np.array([len(values) for values in gains.values()])
+    drawn = np.random.default_rng(seed).integers(len(sums), size=(_DRAWS, len(sums)))
+    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return Difference(round(float(sums.sum() / sizes.sum()), 4), round(float(low), 4), round(float(high), 4))
+
+
+def decide(base: Mapping[str, float], tuned: Mapping[str, float], gain: Difference) -> tuple[bool, str]:
+    """(promote, why) from both summaries and their difference; the reason is one sentence."""
+    rise = round(tuned.get("over_refusal", 0.0) - base.get("over_refusal", 0.0), 4)
+    interval = f"{gain.mean:+.1%}, 95% interval {gain.low:+.1%} to {gain.high:+.1%}"
+    count = f"{tuned['questions']:.0f} held-out questions"
+    shares = f"{tuned['right']:.1%} of {count} right, {base['right']:.1%} before"
+    if gain.mean <= 0:
+        return False, f"Not promoted: the tuned model is not better ({shares})."
+    if gain.low <= WORST_LOW:
+        return False, f"Not promoted: the gain may be chance ({interval}); more documents would tell."
+    if rise > MORE_OVER_REFUSAL:
+        return False, f"Not promoted: it declines {rise:.1%} more of the answerable questions."
+    return True, f"Promoted: {shares} ({interval})."

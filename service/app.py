@@ -1,0 +1,75 @@
+"""The FastAPI application: settings in, wired routes out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from core.interfaces import Cache
+from core.settings import Settings, load_settings
+from service import (
+    adapters,
+    handlers,
+    routes_admin,
+    routes_chat,
+    routes_feedback,
+    routes_health,
+    routes_page,
+    routes_search,
+)
+from service.caching import open_cache
+from service.conversing import Conversing
+from service.interactions import Interactions
+from service.live import LiveInhouse
+from service.middleware import RequestFrame
+
+if TYPE_CHECKING:
+    from core.bootstrap import Inhouse
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    wire: Callable[[Inhouse | None], Inhouse] | None = None,
+    cache: Cache | None = None,
+    warm_up: bool = True,
+) -> FastAPI:
+    """`wire` and `cache` replace the parts that the settings ask for, as tests do.
+
+    Raises ConfigurationError where a setting is wrong.
+    """
+    settings = settings or load_settings()
+    live = LiveInhouse(wire or _wire(settings), lambda: adapters.active_adapters(settings))
+    interactions = Interactions(settings.database) if settings.service.log_interactions else None
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if warm_up:
+            live.warm_up()
+        yield
+        live.close()
+        if interactions is not None:
+            interactions.close()
+
+    app = FastAPI(title="Inhouse", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.settings = settings
+    app.state.live = live
+    app.state.interactions = interactions
+    app.state.conversing = Conversing(settings, live, cache or open_cache(settings.service), interactions)
+    handlers.register(app)
+    app.add_middleware(RequestFrame, max_body_bytes=settings.service.max_body_bytes)
+    for routes in (routes_chat, routes_search, routes_feedback, routes_admin, routes_health, routes_page):
+        app.include_router(routes.router)
+    return app
+
+
+def _wire(settings: Settings) -> Callable[[Inhouse | None], Inhouse]:
+    def wire(shared: Inhouse | None) -> Inhouse:
+        from core.bootstrap import Inhouse
+
+        return Inhouse(settings, shared=shared)
+
+    return wire

@@ -1,0 +1,153 @@
+"""`inhouse`: the command line. Nothing heavy is imported before a command runs.
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. With `--json` the last line of stdout is one
+JSON object, of an error too; progress and messages go to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from core.errors import InhouseError
+from service.errors import body_of, error_body
+
+EPILOG = "Settings come from INHOUSE_* variables and inhouse.toml. Start with: inhouse reindex FOLDER"
+KINDS = ("reader", "causal", "seq2seq")
+
+
+class UsageError(Exception):
+    """What people read, and the message alone."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises wrong usage instead of exiting, so that it can be told as JSON too."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.format_usage()}{self.prog}: {message}", message)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    shared = Parser(add_help=False)
+    shared.add_argument(
+        "--json", action="store_true", help="print one JSON object as the last line of stdout"
+    )
+    shared.add_argument(
+        "--data-dir", metavar="DIR", help="where index, adapters and reports live (default .inhouse)"
+    )
+    parser = Parser(
+        prog="inhouse", description="An assistant that answers from your documents.", epilog=EPILOG
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text, parents=[shared])
+
+    command = add("reindex", "bring the index up to date with folders or files")
+    command.add_argument("paths", nargs="+", metavar="PATH")
+    command.add_argument("--full", action="store_true", help="build everything anew")
+
+    command = add("search", "show the passages that are found for a query")
+    command.add_argument("query")
+    command.add_argument("-k", type=positive, default=5, metavar="N", help="how many (default 5)")
+
+    command = add("ask", "answer one question with citations")
+    command.add_argument("question")
+
+    add("generate-qa", "make question-answer pairs from the indexed documents")
+
+    command = add("retrain", "tune a model on the pairs and promote it if it is better")
+    command.add_argument("--kind", choices=KINDS, default="reader")
+    command.add_argument("--base", metavar="MODEL", help="model to start from (default: the one in use)")
+    command.add_argument("--dataset", metavar="FILE", help="pairs to tune on (default: the newest generated)")
+
+    command = add("evaluate", "measure arms on a question file and write a report")
+    command.add_argument("--questions", required=True, metavar="FILE")
+    command.add_argument(
+        "--arms", default="base,tuned", metavar="A,B", help="base, tuned or adapter ids, by comma"
+    )
+
+    command = add("models", "list tuned adapters, or change the active one")
+    command.add_argument("action", choices=("list", "activate", "rollback"))
+    command.add_argument("id", nargs="?", help="adapter id, for activate")
+    command.add_argument("--kind", choices=KINDS, default="reader", help="for rollback (default reader)")
+
+    command = add("serve", "start the HTTP server and chat page")
+    command.add_argument("--host")
+    command.add_argument("--port", type=int)
+
+    add("status", "show what is indexed and which model answers")
+    return parser
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        return run(parse(argv))
+    except UsageError as error:
+        told, message = error.args
+        print(told, file=sys.stderr)
+        if "--json" in argv:
+            print(json.dumps(error_body(message, status=400, code="wrong_usage")))
+        return 2
+    except BrokenPipeError:  # the reader of our output went away, as in `inhouse search x | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command == "models" and (arguments.action == "activate") != (arguments.id is not None):
+        parser.error("`models activate` needs an adapter id; `list` and `rollback` take none")
+    return arguments
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from service import commands, environment
+
+    environment.prepare()
+    try:
+        result = commands.run(arguments)
+        if result is not None:
+            print(
+                json.dumps(result.payload, ensure_ascii=False) if arguments.json else result.text, flush=True
+            )
+    except InhouseError as error:
+        return fail(arguments, error.message, body_of(error))
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # disk full, no permission, a file that went away
+        message = (
+            f"{error.strerror or error}: {error.filename}" if error.filename else str(error.strerror or error)
+        )
+        return fail(arguments, message, error_body(message, status=500, code="io_error"))
+    except Exception as error:  # a fault of ours: the trace is what we need to mend it
+        traceback.print_exc()
+        return fail(arguments, f"Unexpected fault: {error}", error_body(str(error), status=500))
+    return 0
+
+
+def fail(arguments: argparse.Namespace, message: str, body: dict[str, Any]) -> int:
+    print(f"inhouse: {message}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps(body, ensure_ascii=False), flush=True)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""What each command does: settings and arguments in, a payload for `--json` and a text for people out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import InvalidInputError
+from core.progress import console
+from core.settings import Settings, load_settings
+from service import environment, presenting
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    payload: dict[str, Any]
+    text: str
+
+
+def run(arguments: argparse.Namespace) -> Result | None:
+    """Loads the settings and runs the command. None where it has printed for itself (serve)."""
+    overrides = {"data_dir": Path(arguments.data_dir)} if arguments.data_dir else {}
+    settings = load_settings(**overrides)
+    environment.stay_offline(settings, getattr(arguments, "base", None) or "")
+    command: Callable[[Settings, argparse.Namespace], Result | None] = COMMANDS[arguments.command]
+    return command(settings, arguments)
+
+
+def reindex(settings: Settings, arguments: argparse.Namespace) -> Result:
+    from core.bootstrap import Inhouse
+    from ingestion import indexing
+
+    paths = [Path(path) for path in arguments.paths]
+    with closing(Inhouse(settings)) as inhouse:
+        report = indexing.reindex(
+            settings, paths, full=arguments.full, embedder=inhouse.embedder, progress=console()
+        )
+    payload = report.to_json()
+    return Result(payload, presenting.reindexed(payload))
+
+
+def search(settings: Settings, arguments: argparse.Namespace) -> Result:
+    from core.bootstrap import Inhouse
+    from service import searching
+
+    with closing(Inhouse(settings)) as inhouse:
+        hits = searching.search(inhouse, utf8(arguments.query), arguments.k)
+    payload = {"hits": [searching.hit_json(hit) for hit in hits]}
+    return Result(payload, presenting.hits(payload))
+
+
+def ask(settings: Settings, arguments: argparse.Namespace) -> Result:
+    from core.bootstrap import Inhouse
+
+    question = utf8(arguments.question)
+    with closing(Inhouse(settings)) as inhouse:
+        payload = inhouse.answerer.answer(question).to_json()
+    return Result(payload, presenting.answer(payload))
+
+
+def generate_qa(settings: Settings, arguments: argparse.Namespace) -> Result:
+    from core.bootstrap import Inhouse
+    from finetune import generation
+
+    with closing(Inhouse(settings)) as inhouse:
+        payload = generation.generate_qa(inhouse, progress=console()).to_json()
+    return Result(payload, presenting.generated(payload))
+
+
+def retrain(settings: Settings, arguments: argparse.Namespace) -> Result:
+    from core.bootstrap import Inhouse
+    from finetune import tuning
+
+    dataset = Path(arguments.dataset) if arguments.dataset else None
+    with closing(Inhouse(settings)) as inhouse:
+        report = tuning.retrain(
+            inhouse, kind=arguments.kind, base=arguments.base, dataset=dataset, progress=console()
+        )
+    payload = report.to_json()
+    return Result(payload, presenting.retrained(payload))
+
+
+def evaluate(settings: Settings, arguments: argparse.Namespace) -> Result:
+    from eval import evaluation
+    from eval.report import table
+
+    arms = [arm.strip() for arm in arguments.arms.split(",") if arm.strip()]
+    if not arms:
+        raise InvalidInputError("No arm was named: try --arms base,tuned.")
+    report = evaluation.evaluate(settings, questions=Path(arguments.questions), arms=arms, progress=console())
+    payload = report.to_json()
+    return Result(payload, f"{table(report)}\nReport: {report.report / 'report.html'}")
+
+
+def models(settings: Settings, arguments: argparse.Namespace) -> Result:
+    from service import adapters
+
+    registry = adapters.registry_of(settings)
+    if arguments.action == "activate":
+        registry.activate(arguments.id)
+    elif arguments.action == "rollback":
+        registry.rollback(arguments.kind)
+    payload = {"models": adapters.models_json(registry)}
+    return Result(payload, presenting.models(payload))
+
+
+def status(settings: Settings, arguments: argparse.Namespace) -> Result:
+    from core.index.index import Index
+    from service import adapters
+
+    # The catalogue can be read without the embedding model, which takes seconds to load.
+    with closing(Index.open(settings, embedder_name=settings.models.embedder, dimension=0)) as index:
+        documents = index.documents()
+        payload = {
+            "data_dir": str(settings.data_dir.resolve()),
+            "index_version": index.version,
+            "documents": len(documents),
+            "chunks": sum(document.chunks for document in documents),
+            "generator": settings.generator,
+            "adapter": settings.models.reader_adapter or adapters.active_adapters(settings) or "shipped",
+            "adapters": len(adapters.registry_of(settings).list()),
+        }
+    return Result(payload, presenting.status(payload))
+
+
+def serve(settings: Settings, arguments: argparse.Namespace) -> None:
+    from service import server
+
+    server.serve(settings, host=arguments.host, port=arguments.port, as_json=arguments.json)
+
+
+def utf8(text: str) -> str:
+    """Command-line text that is not valid UTF-8 holds surrogates, which no store accepts."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError("The text is not valid UTF-8.") from error
+    return text
+
+
+COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], Result | None]] = {
+    "reindex": reindex,
+    "search": search,
+    "ask": ask,
+    "generate-qa": generate_qa,
+    "retrain": retrain,
+    "evaluate": evaluate,
+    "models": models,
+    "status": status,
+    "serve": serve,
+}

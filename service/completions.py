@@ -1,0 +1,85 @@
+"""A Reply in OpenAI's shape, whole or as server-sent chunks, with Inhouse's own fields at the top level.
+
+https://platform.openai.com/docs/api-reference/chat
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from core.errors import InhouseError
+from service.conversing import Reply
+from service.errors import body_of, error_body
+
+log = logging.getLogger("inhouse.chat")
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What all chunks of one completion have in common."""
+
+    model: str
+    id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def wrap(self, kind: str, choice: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        head = {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+        return {**head, "choices": [{"index": 0, **choice, "logprobs": None}], **fields}
+
+
+def completion(reply: Reply) -> dict[str, Any]:
+    message = {"role": "assistant", "content": reply.answer.answer, "refusal": None}
+    choice = {"message": message, "finish_reason": "stop"}
+    return Envelope(reply.answer.model).wrap("chat.completion", choice, **_fields(reply))
+
+
+def events(pieces: Iterable[str | Reply], model: str) -> Iterator[str]:
+    """Server-sent events: a chunk a piece, then one with finish_reason, usage, answer_type and citations.
+
+    A fault after the first piece ends the stream with an error event and without `[DONE]`.
+    """
+    envelope = Envelope(model)
+    yield _event(_chunk(envelope, {"role": "assistant", "content": ""}))
+    try:
+        for piece in pieces:
+            if isinstance(piece, Reply):
+                yield _event(_chunk(envelope, {}, finish="stop", **_fields(piece)))
+            elif piece:
+                yield _event(_chunk(envelope, {"content": piece}))
+    except InhouseError as error:
+        yield _event(body_of(error))
+        return
+    except Exception:
+        log.exception("a stream broke off")
+        yield _event(error_body("The answer broke off by a fault of the server.", status=500))
+        return
+    yield "data: [DONE]\n\n"
+
+
+def _chunk(
+    envelope: Envelope, delta: dict[str, str], finish: str | None = None, **fields: Any
+) -> dict[str, Any]:
+    return envelope.wrap("chat.completion.chunk", {"delta": delta, "finish_reason": finish}, **fields)
+
+
+def _event(payload: dict[str, Any]) -> str:
+    return f"data: {json.dumps(payload, ensure_ascii=False)}\n\n"
+
+
+def _fields(reply: Reply) -> dict[str, Any]:
+    answer = reply.answer
+    prompt, written = answer.usage.prompt_tokens, answer.usage.completion_tokens
+    return {
+        "usage": {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written},
+        "answer_type": answer.answer_type,
+        "citations": [asdict(citation) for citation in answer.citations],
+        "cached": reply.cached,
+        "timings_ms": reply.timings_ms,
+        "interaction_id": reply.interaction_id,
+    }

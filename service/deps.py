@@ -1,0 +1,38 @@
+"""What routes ask for, taken from the application's state."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from core.settings import Settings
+from service.conversing import Conversing
+from service.interactions import Interactions
+from service.live import LiveInhouse
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def _live(request: Request) -> LiveInhouse:
+    live: LiveInhouse = request.app.state.live
+    return live
+
+
+def _conversing(request: Request) -> Conversing:
+    conversing: Conversing = request.app.state.conversing
+    return conversing
+
+
+def _interactions(request: Request) -> Interactions | None:
+    interactions: Interactions | None = request.app.state.interactions
+    return interactions
+
+
+SettingsDep = Annotated[Settings, Depends(_settings)]
+LiveDep = Annotated[LiveInhouse, Depends(_live)]
+ConversingDep = Annotated[Conversing, Depends(_conversing)]
+InteractionsDep = Annotated[Interactions | None, Depends(_interactions)]

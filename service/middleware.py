@@ -1,0 +1,108 @@
+"""Around every request: an id, security headers, a limit on the body, one log line, a last net for faults.
+
+Plain ASGI, because a middleware that wraps responses would hold streams back.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import error_body
+
+log = logging.getLogger("inhouse.access")
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+
+class RequestFrame:
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, send, self.max_body_bytes)
+        try:
+            await self.app(scope, exchange.receive, exchange.send)
+        except Exception:
+            log.exception("unhandled fault", extra={"request_id": exchange.request_id})
+            await exchange.send_fault()
+        finally:
+            exchange.write_log_line()
+
+
+class Exchange:
+    """One request and its response, with the callables that the application sees."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int) -> None:
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        self.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        self._announced = headers.get("content-length", "")
+        self._scope, self._receive, self._send = scope, receive, send
+        self._max_body_bytes = max_body_bytes
+        self._received = 0
+        self._status = 0
+        self._started = time.perf_counter()
+
+    async def receive(self) -> Message:
+        """Raises HTTPException 413 as soon as the body is, or is announced to be, larger than the limit."""
+        if self._announced.isdigit() and int(self._announced) > self._max_body_bytes:
+            self._refuse()
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        if self._received > self._max_body_bytes:
+            self._refuse()
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self.request_id
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+        await self._send(message)
+
+    async def send_fault(self) -> None:
+        """A 500 in the error shape, where no response has begun yet."""
+        if self._status:
+            return
+        message = f"The server met a fault of its own. Report it with the request id {self.request_id}."
+        body = json.dumps(error_body(message, status=500)).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+    def write_log_line(self) -> None:
+        fields = {
+            "request_id": self.request_id,
+            "method": self._scope["method"],
+            "path": self._scope["path"],
+            "status": self._status,
+            "ms": round((time.perf_counter() - self._started) * 1000, 1),
+        }
+        log.info("request", extra=fields)
+
+    def _refuse(self) -> None:
+        raise HTTPException(
+            413, f"The body is larger than {self._max_body_bytes} bytes.", {"Connection": "close"}
+        )

@@ -1,0 +1,92 @@
+"""Results as people read them on a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def _wrap(text: str, indent: str = "") -> str:
+    width = max(40, min(100, shutil.get_terminal_size((100, 24)).columns))
+    lines = [
+        textwrap.fill(line, width, initial_indent=indent, subsequent_indent=indent)
+        for line in text.splitlines()
+    ]
+    return "\n".join(lines)
+
+
+def _place(item: Mapping[str, Any]) -> str:
+    title = item["title"] if item["title"] not in item["heading"] else ""
+    return " · ".join(part for part in (item["source"], title, item["heading"]) if part)
+
+
+def answer(payload: Mapping[str, Any]) -> str:
+    parts = [_wrap(payload["answer"])]
+    for citation in payload["citations"]:
+        parts.append(f"[{citation['id']}] {_place(citation)}\n" + _wrap(f"“{citation['quote']}”", "    "))
+    return "\n\n".join(parts)
+
+
+def hits(payload: Mapping[str, Any]) -> str:
+    if not payload["hits"]:
+        return "Nothing found."
+    return "\n\n".join(
+        f"{number}. {_place(hit)}  (score {hit['score']:.3f})\n" + _wrap(hit["text"], "   ")
+        for number, hit in enumerate(payload["hits"], 1)
+    )
+
+
+def reindexed(payload: Mapping[str, Any]) -> str:
+    counts = ", ".join(f"{payload[name]} {name}" for name in ("added", "updated", "deleted", "unchanged"))
+    lines = [
+        f"{payload['documents']} documents, {payload['chunks']} chunks ({counts}) "
+        f"in {payload['seconds']:.1f} s; index version {payload['index_version']}."
+    ]
+    lines += [f"Not indexed: {item['source']}: {item['error']}" for item in payload["failed"]]
+    return "\n".join(lines)
+
+
+def generated(payload: Mapping[str, Any]) -> str:
+    dropped = ", ".join(f"{count} {reason}" for reason, count in payload["dropped"].items()) or "nothing"
+    return (
+        f"{payload['pairs']} questions and {payload['refusals']} refusals written to {payload['dataset']}.\n"
+        f"Dropped: {dropped}."
+    )
+
+
+def retrained(payload: Mapping[str, Any]) -> str:
+    verdict = "promoted" if payload["promoted"] else "not promoted"
+    figures = "\n".join(f"  {name}: {_figure(value)}" for name, value in payload["metrics"].items())
+    head = f"Adapter {payload['adapter']} {verdict}: {payload['reason']} ({payload['seconds']:.0f} s)"
+    return f"{head}\n{figures}" if figures else head
+
+
+def models(payload: Mapping[str, Any]) -> str:
+    if not payload["models"]:
+        return "No tuned adapters yet; the shipped reader answers. `inhouse retrain` makes one."
+    rows = [["", "id", "kind", "base", "created"]]
+    rows += [
+        ["*" if m["active"] else "", m["id"], m["kind"], m["base"], str(m["created"])]
+        for m in payload["models"]
+    ]
+    return table(rows)
+
+
+def status(payload: Mapping[str, Any]) -> str:
+    return table([[name.replace("_", " "), str(value)] for name, value in payload.items()])
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _figure(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_figure(item)}" for key, item in value.items())
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,24 @@
+"""POST /v1/feedback: what people thought of an answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends
+
+from core.errors import ServiceError
+from service.auth import require_chat
+from service.deps import InteractionsDep
+from service.schemas import FeedbackRequest
+
+router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
+
+
+@router.post("/feedback")
+def feedback(request: FeedbackRequest, interactions: InteractionsDep) -> dict[str, Any]:
+    if interactions is None:
+        raise ServiceError(
+            "Interactions are not logged here, so there is nothing to rate.", code="log_disabled"
+        )
+    interactions.rate(request.interaction_id, request.rating, request.comment, request.correction)
+    return {"interaction_id": request.interaction_id, "rating": request.rating}

@@ -1,0 +1,78 @@
+"""What the routes accept. Fields of OpenAI's that we have no use for are ignored; ours are checked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+def _encodable(text: str) -> str:
+    """JSON can spell half a surrogate pair, which no store and no response can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("the text is not valid Unicode") from error
+    return text
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
+Comment = Annotated[Text, Field(max_length=20_000)]
+Probability = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+
+
+class TextPart(BaseModel):
+    type: Literal["text"]
+    text: Text
+
+
+class ChatMessage(BaseModel):
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Text | list[TextPart] | None = None
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, list):
+            return "\n".join(part.text for part in self.content)
+        return self.content or ""
+
+
+class ChatRequest(BaseModel):
+    messages: list[ChatMessage] = Field(min_length=1, max_length=1000)
+    model: Text | None = None
+    stream: bool = False
+    temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
+    top_p: Probability | None = None
+    max_tokens: int | None = Field(default=None, ge=1, le=32_768)
+    max_completion_tokens: int | None = Field(default=None, ge=1, le=32_768)
+    stop: Text | list[Text] | None = Field(default=None, max_length=1000)
+    n: Literal[1] | None = None
+    user: Text | None = None
+
+    @model_validator(mode="after")
+    def _ends_with_a_question(self) -> ChatRequest:
+        spoken = [message for message in self.messages if message.role in ("user", "assistant")]
+        if not spoken or spoken[-1].role != "user":
+            raise ValueError("the last message must be the user's question")
+        return self
+
+
+class SearchFilters(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    source: Text | None = Field(
+        default=None, description="a file, a folder, or a pattern such as `policies/*.md`"
+    )
+
+
+class SearchRequest(BaseModel):
+    query: Text
+    top_k: int = Field(default=5, ge=1, le=100)
+    filters: SearchFilters = SearchFilters()
+
+
+class FeedbackRequest(BaseModel):
+    interaction_id: Text = Field(max_length=64)
+    rating: Literal[1, -1]
+    comment: Comment = ""
+    correction: Comment = ""

@@ -1,0 +1,49 @@
+"""`search` of the command line and of HTTP: a query to plain hits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from core.errors import EmptyQuestionError, QuestionTooLongError
+
+if TYPE_CHECKING:
+    from core.bootstrap import Inhouse
+    from core.types import Hit
+
+FILTERED_DEPTH = 100  # filters choose among this many best hits
+
+
+def search(inhouse: Inhouse, query: str, k: int, *, source: str | None = None) -> list[Hit]:
+    """The k best hits; with `source`, a shell pattern such as `policies/*`, only those of matching files.
+
+    Raises EmptyQuestionError, QuestionTooLongError, IndexEmptyError.
+    """
+    query = query.strip()
+    longest = inhouse.settings.answering.max_question_chars
+    if not query:
+        raise EmptyQuestionError("The query is empty: write what to look for.")
+    if len(query) > longest:
+        raise QuestionTooLongError(f"The query has {len(query)} characters; at most {longest} are allowed.")
+    if source is None:
+        return inhouse.retriever.search(query, k)
+    matches = source_filter(source)
+    return [hit for hit in inhouse.retriever.search(query, max(k, FILTERED_DEPTH)) if matches(hit)][:k]
+
+
+def source_filter(pattern: str) -> Callable[[Hit], bool]:
+    """A file's path, a folder's path or a shell pattern, compared with case."""
+    folder = pattern.rstrip("/") + "/*"
+    return lambda hit: fnmatchcase(hit.chunk.source, pattern) or fnmatchcase(hit.chunk.source, folder)
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    chunk = hit.chunk
+    return {
+        "source": chunk.source,
+        "title": chunk.title,
+        "heading": chunk.heading,
+        "text": chunk.text,
+        "score": round(hit.score, 4),
+    }

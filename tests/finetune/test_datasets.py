@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.errors import InvalidInputError
+from core.types import Evidence, Message, QAPair
+from finetune import datasets
+from tests.finetune.building import pair
+
+
+def many_pairs(documents: int = 10) -> list[QAPair]:
+    """Four questions a document, one of them with its passage withheld, and off-topic ones of five topics."""
+    made = []
+    for number in range(documents):
+        document = f"doc{number}"
+        for letter in "abc":
+            made.append(
+                pair(
+                    f"{document}{letter}",
+                    f"What about {letter}{number} zebra{number}{letter}?",
+                    document=document,
+                )
+            )
+        made.append(
+            pair(
+                f"{document}x",
+                f"What about a{number} zebra{number}a?",
+                document=document,
+                kind="unanswerable",
+            )
+        )
+    topics = ("cooking", "sport", "poems", "history", "jokes")
+    made += [
+        pair(
+            f"off{topic}{number}",
+            f"{topic} question{number}{topic}",
+            kind="offtopic",
+            method=f"bank: {topic}",
+        )
+        for topic in topics
+        for number in range(4)
+    ]
+    return made
+
+
+def test_what_is_saved_is_loaded_again(tmp_path: Path) -> None:
+    pairs = [
+        QAPair(
+            "q1",
+            "followup",
+            "and for Zürich?",
+            "€205",
+            (Evidence("travel.csv", "| Zürich | 205 |"),),
+            ("205",),
+            (Message("user", "hotel limit in Paris?"), Message("assistant", "€180")),
+            "travel",
+            "travel-0",
+            "table",
+        ),
+        QAPair("q2", "offtopic", "Tell me a joke.", method="bank: jokes"),
+    ]
+    datasets.save(tmp_path / "new" / "pairs.jsonl", pairs)
+    assert datasets.load(tmp_path / "new" / "pairs.jsonl") == pairs
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["pairs.jsonl"]
+
+
+GOOD = {"id": "q1", "kind": "answerable", "question": "How many days?"}
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("{not json", "not valid JSON"),
+        ("[1, 2]", "not a JSON object"),
+        (json.dumps({"id": "q2", "kind": "answerable"}), "'question' is missing"),
+        (json.dumps({**GOOD, "question": "  "}), "question is empty"),
+        (json.dumps({**GOOD, "question": 7}), "question is empty"),
+        (json.dumps({**GOOD, "kind": "riddle"}), "'riddle' is none of"),
+        (json.dumps({**GOOD, "evidence": ["text"]}), "line 3"),
+        (json.dumps({**GOOD, "evidence": [{"source": "a.md"}]}), "'quote' is missing"),
+    ],
+)
+def test_a_bad_line_is_named_with_its_fault(tmp_path: Path, line: str, fault: str) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(json.dumps(GOOD) + "\n\n" + line + "\n")
+    with pytest.raises(InvalidInputError, match="line 3") as raised:
+        datasets.load(path)
+    assert fault in raised.value.message
+
+
+def test_a_missing_an_empty_and_a_binary_file_are_each_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="no dataset at"):
+        datasets.load(tmp_path / "none.jsonl")
+    (tmp_path / "empty.jsonl").write_text("\n")
+    with pytest.raises(InvalidInputError, match="no questions"):
+        datasets.load(tmp_path / "empty.jsonl")
+    (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InvalidInputError, match="UTF-8"):
+        datasets.load(tmp_path / "binary.jsonl")
+
+
+def test_the_data_hash_ignores_the_order_and_notices_a_change() -> None:
+    pairs = many_pairs(3)
+    assert datasets.data_hash(pairs) == datasets.data_hash(pairs[::-1])
+    assert datasets.data_hash(pairs) != datasets.data_hash(pairs[1:])
+
+
+def test_a_split_keeps_documents_and_topics_whole_and_holds_out_the_share() -> None:
+    pairs = many_pairs()
+    train, test = datasets.split_by_document(pairs, 0.2, seed=1)
+    assert sorted(map(id, [*train, *test])) == sorted(map(id, pairs))
+    assert {datasets.group_of(item) for item in train}.isdisjoint(datasets.group_of(item) for item in test)
+    assert sum(item.kind == "answerable" for item in test) == 6
+    assert sum(item.kind == "offtopic" for item in test) == 4
+
+
+def test_a_split_is_the_same_for_the_same_seed_only() -> None:
+    pairs = many_pairs()
+    assert datasets.split_by_document(pairs, 0.2, seed=1) == datasets.split_by_document(pairs, 0.2, seed=1)
+    assert datasets.split_by_document(pairs, 0.2, seed=1) != datasets.split_by_document(pairs, 0.2, seed=2)
+
+
+def test_documents_that_share_a_question_or_evidence_stay_on_one_side() -> None:
+    alike = [
+        pair("a", "Where do I park my red bicycle?", document="one"),
+        pair("b", "where do i park my red bicycles", document="two"),
+        pair("c", "Who sweeps the yard?", document="two", quote="The yard is swept by Ann."),
+        pair("d", "Which person cleans outside?", document="three", quote="The yard is swept by **Ann**."),
+    ]
+    for seed in range(20):
+        train, test = datasets.split_by_document([*many_pairs(), *alike], 0.3, seed)
+        sides = {item.id: "test" for item in test} | {item.id: "train" for item in train}
+        assert len({sides[item.id] for item in alike}) == 1
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "named"),
+    [
+        (pair("a", "What is one?", document="same"), pair("b", "Who is two?", document="same"), "'same'"),
+        (
+            pair("a", "How many days of holiday do I get?", document="one"),
+            pair("b", "how many days of holiday do we get", document="two"),
+            "is nearly",
+        ),
+        (
+            pair("a", "What is one?", document="one", quote="Doors close at 20:00."),
+            pair("b", "When is it shut?", document="two", quote="Doors close at 20:00"),
+            "the evidence",
+        ),
+    ],
+)
+def test_leakage_between_given_parts_fails_loudly(train: QAPair, test: QAPair, named: str) -> None:
+    with pytest.raises(InvalidInputError, match="Leakage") as raised:
+        datasets.check_disjoint([train], [test])
+    assert named in raised.value.message
+
+
+def test_questions_about_one_document_cannot_be_split() -> None:
+    with pytest.raises(InvalidInputError, match="cannot be split"):
+        datasets.split_by_document([pair("a", "one one"), pair("b", "two two")], 0.2, seed=1)

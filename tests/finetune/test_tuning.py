@@ -1,0 +1,235 @@
+"""Retraining over a real index and registry, with a stand-in for the recipe and readers of known quality."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.answering import Answerer
+from core.bootstrap import Inhouse
+from core.errors import ConfigurationError, IndexEmptyError, InvalidInputError, UnknownModelError
+from core.interfaces import Reranker
+from core.settings import FinetuneSettings
+from core.types import Chunk
+from finetune import datasets, tuning
+from finetune.generation import default_dataset, generate_qa
+from finetune.recipes.reader import ReaderGroup, TrainReport
+from finetune.registry import Registry
+from finetune.tuning import RetrainReport, retrain
+from tests.fakes import FakeReranker
+from tests.finetune.building import SmallInhouse, chunk, small_inhouse
+
+PLACES = ("Arnhem", "Braga", "Cologne", "Delft", "Essen", "Ghent", "Halle", "Izmir", "Jena", "Kiel")
+
+
+def offices() -> list[Chunk]:
+    """Ten documents alike in form, so that what helps with some helps with the rest."""
+    return [
+        chunk(
+            "| Room | Seats | Floor manager |\n|---|---|---|\n"
+            f"| {place} hall | {20 + number} | Ann {place}son |\n"
+            f"| {place} cellar | {40 + number} | Bob {place}son |\n\n"
+            f"The {place} shuttle takes {5 + number} minutes.",
+            source=f"{place.lower()}.md",
+            title=f"{place} office",
+            headings=(f"{place} rooms",),
+        )
+        for number, place in enumerate(PLACES)
+    ]
+
+
+class Backwards:
+    """Prefers what shares least with the question."""
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        return [-score for score in FakeReranker().score(question, texts)]
+
+
+class Recipe:
+    """Stands in for training: keeps what it was given and writes a folder that looks like an adapter."""
+
+    def __init__(self) -> None:
+        self.groups: list[ReaderGroup] = []
+        self.base: Path | None = None
+
+    def __call__(
+        self, groups: Sequence[ReaderGroup], *, base_adapter: Path | None, out: Path, **_: Any
+    ) -> TrainReport:
+        self.groups, self.base = list(groups), base_adapter
+        out.mkdir(parents=True)
+        (out / "adapter_model.safetensors").write_text("tuned")
+        return TrainReport(10, 1.0, 0.9, 0.3, 1000, False)
+
+
+def arm_of(reader: Reranker) -> Callable[[Inhouse, Path], Answerer]:
+    def wire(inhouse: Inhouse, adapter: Path) -> Answerer:
+        assert isinstance(inhouse, SmallInhouse)
+        assert (adapter / "adapter_model.safetensors").is_file()
+        return inhouse.answerer_with(reader)
+
+    return wire
+
+
+@pytest.fixture
+def inhouse(tmp_path: Path) -> Iterator[SmallInhouse]:
+    with small_inhouse(tmp_path, offices(), finetune=FinetuneSettings(test_share=0.4)) as wired:
+        wired.adapter.mkdir()
+        yield wired
+
+
+def run(
+    inhouse: SmallInhouse, before: Reranker, after: Reranker, recipe: Recipe | None = None, **given: Any
+) -> RetrainReport:
+    inhouse.__dict__["answerer"] = inhouse.answerer_with(before)
+    return retrain(inhouse, train=recipe or Recipe(), arm=arm_of(after), **given)
+
+
+def test_a_better_adapter_is_registered_and_activated(inhouse: SmallInhouse) -> None:
+    report = run(inhouse, Backwards(), FakeReranker())
+    assert report.promoted
+    assert report.reason.startswith("Promoted")
+    assert report.metrics["tuned"]["right"] > report.metrics["base"]["right"]
+    active = Registry(inhouse.settings.adapters_dir).active("reader")
+    assert active is not None
+    assert active.id == report.adapter
+    assert (active.path / "adapter_model.safetensors").read_text() == "tuned"
+    assert active.environment.keys() >= {"torch", "peft"}
+    assert active.data_hash == datasets.data_hash(datasets.load(default_dataset(inhouse.settings)))
+    assert json.loads(json.dumps(report.to_json())).keys() == {
+        "adapter",
+        "promoted",
+        "reason",
+        "metrics",
+        "seconds",
+    }
+
+
+def test_a_worse_adapter_is_registered_but_does_not_serve(inhouse: SmallInhouse) -> None:
+    report = run(inhouse, FakeReranker(), Backwards())
+    assert not report.promoted
+    assert report.reason.startswith("Not promoted")
+    registry = Registry(inhouse.settings.adapters_dir)
+    assert [entry.id for entry in registry.list()] == [report.adapter]
+    assert registry.active("reader") is None
+    assert {path.name for path in registry.folder.iterdir()} == {
+        "registry.json",
+        "registry.lock",
+        report.adapter,
+    }
+
+
+def test_training_sees_nothing_of_the_held_out_documents(inhouse: SmallInhouse) -> None:
+    recipe = Recipe()
+    run(inhouse, FakeReranker(), FakeReranker(), recipe)
+    finetune = inhouse.settings.finetune
+    pairs = datasets.load(default_dataset(inhouse.settings))
+    learned, held_out = datasets.split_by_document(pairs, finetune.test_share, finetune.seed)
+    asked = {group.question for group in recipe.groups}
+    assert asked.isdisjoint({pair.question for pair in held_out})
+    assert asked >= {pair.question for pair in learned if pair.kind == "answerable"}
+
+
+def test_a_contrast_group_has_no_positive_and_not_its_evidence(inhouse: SmallInhouse) -> None:
+    recipe = Recipe()
+    run(inhouse, FakeReranker(), FakeReranker(), recipe)
+    pairs = datasets.load(default_dataset(inhouse.settings))
+    contrast = {pair.question: pair for pair in pairs if pair.kind == "unanswerable"}
+    empty = [group for group in recipe.groups if not group.positives and group.question in contrast]
+    assert empty
+    for group in empty:
+        quote = contrast[group.question].evidence[0].quote
+        assert not any(quote in text for text in group.negatives)
+
+
+def test_as_many_practice_groups_are_mixed_in(inhouse: SmallInhouse) -> None:
+    report = run(inhouse, FakeReranker(), FakeReranker())
+    training = report.metrics["training"]
+    assert training["replayed"] == training["groups"] > 50
+
+
+def test_two_runs_train_on_the_same_groups_in_the_same_order(inhouse: SmallInhouse) -> None:
+    first, second = Recipe(), Recipe()
+    run(inhouse, FakeReranker(), FakeReranker(), first)
+    run(inhouse, FakeReranker(), FakeReranker(), second)
+    assert first.groups == second.groups
+
+
+def test_the_decision_of_the_starting_adapter_is_kept(inhouse: SmallInhouse) -> None:
+    (inhouse.adapter / "decision.json").write_text("{}")
+    report = run(inhouse, FakeReranker(), FakeReranker())
+    assert (inhouse.settings.adapters_dir / report.adapter / "decision.json").read_text() == "{}"
+
+
+def test_tuning_goes_on_from_the_adapter_that_is_named(inhouse: SmallInhouse) -> None:
+    first = run(inhouse, FakeReranker(), FakeReranker())
+    recipe = Recipe()
+    second = run(inhouse, FakeReranker(), FakeReranker(), recipe, base=first.adapter)
+    assert recipe.base == inhouse.settings.adapters_dir / first.adapter
+    assert Registry(inhouse.settings.adapters_dir).get(second.adapter).base == first.adapter
+
+
+def test_a_generated_dataset_is_used_again_until_the_index_changes(
+    inhouse: SmallInhouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate_qa(inhouse)
+    made: list[Path] = []
+
+    def counted(*args: Any, **given: Any) -> Any:
+        made.append(given["out"])
+        return generate_qa(*args, **given)
+
+    monkeypatch.setattr(tuning, "generate_qa", counted)
+    run(inhouse, FakeReranker(), FakeReranker())
+    assert made == []
+    with inhouse.index.writer() as writer:
+        writer.remove("arnhem")
+        writer.commit()
+    run(inhouse, FakeReranker(), FakeReranker())
+    assert made == [default_dataset(inhouse.settings)]
+
+
+def test_other_kinds_are_refused_with_what_to_do(inhouse: SmallInhouse) -> None:
+    with pytest.raises(ConfigurationError, match="--kind reader"):
+        retrain(inhouse, kind="causal")
+
+
+def test_an_unknown_base_is_named(inhouse: SmallInhouse) -> None:
+    with pytest.raises(UnknownModelError, match="reader-nope"):
+        retrain(inhouse, base="reader-nope", train=Recipe(), arm=arm_of(FakeReranker()))
+
+
+def test_an_empty_index_is_named(tmp_path: Path) -> None:
+    with small_inhouse(tmp_path, []) as wired, pytest.raises(IndexEmptyError):
+        retrain(wired)
+
+
+def test_a_dataset_about_one_document_is_refused(inhouse: SmallInhouse, tmp_path: Path) -> None:
+    generate_qa(inhouse)
+    pairs = datasets.load(default_dataset(inhouse.settings))
+    datasets.save(tmp_path / "one.jsonl", [pair for pair in pairs if pair.document_id == "arnhem"])
+    with pytest.raises(InvalidInputError, match="cannot be split"):
+        run(inhouse, FakeReranker(), FakeReranker(), dataset=tmp_path / "one.jsonl")
+    assert not [path for path in inhouse.settings.adapters_dir.glob("*") if path.is_dir()]
+
+
+def test_a_broken_training_run_leaves_nothing_behind(inhouse: SmallInhouse) -> None:
+    def broken(*_: Any, **__: Any) -> TrainReport:
+        raise InvalidInputError("nothing to train on")
+
+    with pytest.raises(InvalidInputError):
+        retrain(inhouse, train=broken, arm=arm_of(FakeReranker()))
+    assert list(inhouse.settings.adapters_dir.iterdir()) == []
+
+
+def test_the_sample_to_ask_is_bounded_by_kind_and_seeded() -> None:
+    from tests.finetune.test_datasets import many_pairs
+
+    pairs = many_pairs(100)
+    chosen = tuning.sample(pairs, seed=1)
+    assert chosen == tuning.sample(pairs, seed=1)
+    assert len([pair for pair in chosen if pair.kind == "answerable"]) == 90
+    assert len([pair for pair in chosen if pair.kind == "unanswerable"]) == 40

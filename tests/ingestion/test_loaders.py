@@ -1,0 +1,180 @@
+"""`load`: the format by the content, the title, and one clear sentence for what cannot be read."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from core.errors import SourceError
+from core.types import Document
+from ingestion.loaders import EmptySourceError, load
+from ingestion.loaders.markdown import MarkdownLoader
+from tests.ingestion.making import line, pdf
+
+
+def loaded(folder: Path, name: str, content: bytes | str) -> Document:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return load(path, folder)
+
+
+def refusal(folder: Path, name: str, content: bytes | str) -> str:
+    with pytest.raises(SourceError) as refused:
+        loaded(folder, name, content)
+    return refused.value.message
+
+
+def test_a_document_knows_its_source_and_its_content(tmp_path: Path) -> None:
+    first = loaded(tmp_path, "hr/leave.md", "# Leave\n\nText.")
+    assert (first.source, first.title, first.text) == ("hr/leave.md", "Leave", "# Leave\n\nText.")
+    again = loaded(tmp_path, "hr/leave.md", "# Leave\n\nOther text.")
+    assert again.id == first.id
+    assert again.content_hash != first.content_hash
+    assert load(tmp_path / "hr" / "leave.md", tmp_path / "hr").id == first.id
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("---\ntitle: Time off\n---\n# Other\ntext", "Time off"),
+        ("---\ntitle: 'Broken: \n---\n# Other\ntext", "Broken:"),
+        ("intro\n\n# **Paid** [leave](x.md) {#leave}\ntext", "Paid leave"),
+        ("Under the line\n===\n\ntext", "Under the line"),
+        ("```\n# a comment\n```\ntext", "Annual leave"),
+        ("## Only a second level\n\ntext", "Annual leave"),
+        ("---\n\ntext between rules\n\n---\n", "Annual leave"),
+    ],
+)
+def test_the_title_of_markdown(tmp_path: Path, text: str, title: str) -> None:
+    assert loaded(tmp_path, "annual-leave.md", text).title == title
+
+
+def test_front_matter_is_no_text(tmp_path: Path) -> None:
+    document = loaded(tmp_path, "a.md", "---\ntitle: T\ntags: [secret]\n---\n\nBody.\n")
+    assert document.text == "Body."
+
+
+def test_an_index_page_without_a_title_is_called_like_its_folder(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "time-off/index.md", "text").title == "Time off"
+
+
+def test_the_content_decides_the_format(tmp_path: Path) -> None:
+    pdf_file = pdf([line("Printed on paper", 700)])
+    assert loaded(tmp_path, "really.txt", pdf_file).text == "Printed on paper"
+    assert (
+        loaded(tmp_path, "page.txt", "<!DOCTYPE html><title>Page</title><h2>Part</h2>x").text
+        == "## Part\n\nx"
+    )
+
+
+def test_byte_order_marks_and_line_ends_are_understood(tmp_path: Path) -> None:
+    assert (
+        loaded(tmp_path, "a.md", b"\xef\xbb\xbf# T\r\n\r\nline one\rline two").text
+        == "# T\n\nline one\nline two"
+    )
+    assert loaded(tmp_path, "b.txt", "Größe".encode("utf-16")).text == "Größe"
+
+
+def test_a_declared_charset_of_html_is_used(tmp_path: Path) -> None:
+    page = '<html><meta charset="windows-1252"><body><p>Größe</p>'.encode("cp1252")
+    assert loaded(tmp_path, "a.html", page).text == "Größe"
+
+
+def test_html_tables_and_lists_in_markdown_become_markdown(tmp_path: Path) -> None:
+    text = (
+        "# T\n\nBefore\n<table>\n <tr><th>Role</th><th>Duty</th></tr>\n\n <tr><td>Owner</td>\n"
+        "  <td><ul><li>signs\n<li>pays</ul></td></tr>\n</table>\nAfter\n\n```\n<table>\n```\n\n"
+        "<ul><li>one</li></ul>\n"
+    )
+    expected = (
+        "# T\n\nBefore\n\n| Role | Duty |\n| --- | --- |\n| Owner | signs; pays |\n\nAfter\n\n"
+        "```\n<table>\n```\n\n- one"
+    )
+    assert loaded(tmp_path, "a.md", text).text == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.md", b"", "It is empty."),
+        ("a.md", b" \n\n", "It is empty."),
+        ("a.md", b"---\ntitle: x\n---\n", "It holds no text."),
+        ("a.txt", b"caf\xe9 au lait", "It is not UTF-8 text (byte 3); save it as UTF-8."),
+        ("a.txt", b"a\x00b\x01\x02", "It is a binary file, not text."),
+        ("a.pdf", b"not a pdf at all", "It is damaged: it does not begin like a PDF file."),
+        ("a.docx", b"PK\x03\x04 and then nothing", "It is damaged (File is not a zip file)."),
+        ("a.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 600, "It is encrypted or an old Word file"),
+        (
+            "a.doc",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 600,
+            "Its format is not supported; save it as DOCX.",
+        ),
+        ("a.rtf", b"{\\rtf1 text}", "RTF files are not supported; save it as DOCX."),
+        ("a.html", b"<html><body><nav>menu</nav><script>x()</script></body></html>", "It holds no text."),
+        ("a.csv", b",,\n,,\n", "It holds no text."),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_one_sentence(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    assert refusal(tmp_path, name, content).startswith(reason)
+
+
+def test_only_a_file_without_content_counts_as_empty(tmp_path: Path) -> None:
+    with pytest.raises(EmptySourceError):
+        loaded(tmp_path, "a.md", b"")
+
+
+def test_corrupt_pdfs_are_named(tmp_path: Path) -> None:
+    assert "not a readable PDF" in refusal(tmp_path, "a.pdf", b"%PDF-1.4\nrubbish")
+    whole = pdf([line("text", 700)])
+    cut = refusal(tmp_path, "b.pdf", whole[: len(whole) // 3])
+    assert cut.startswith(("It is not a readable PDF", "It is damaged"))
+
+
+def test_an_encrypted_pdf_is_named(tmp_path: Path) -> None:
+    content = pdf([line("secret", 700)], password="open sesame")
+    assert refusal(tmp_path, "a.pdf", content) == "It is encrypted; save it without a password."
+
+
+def test_a_pdf_of_pictures_is_named(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "scan.pdf", pdf(["10 10 100 100 re f"])).startswith("It has no text layer")
+
+
+def test_another_archive_is_no_word_document(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "sheet.xlsx", "w") as archive:
+        archive.writestr("xl/workbook.xml", "<x/>")
+    with pytest.raises(SourceError, match="export its sheets as CSV"):
+        load(tmp_path / "sheet.xlsx", tmp_path)
+
+
+def test_a_file_over_the_limit_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "big.txt"
+    path.write_text("x" * 3_000_000)
+    with pytest.raises(SourceError, match=r"It has 3\.0 MB; the limit is 2 MB"):
+        load(path, tmp_path, max_mb=2)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "closed.md"
+    path.write_text("text")
+    path.chmod(0)
+    with pytest.raises(SourceError, match="It cannot be read: Permission denied"):
+        load(path, tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="It cannot be read: No such file"):
+        load(tmp_path / "gone.md", tmp_path)
+
+
+def test_a_loader_is_a_langchain_loader(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# Leave\n\nText.")
+    found = MarkdownLoader(tmp_path / "a.md").load()
+    assert [document.metadata["title"] for document in found] == ["Leave"]
+    assert found[0].page_content == "# Leave\n\nText."

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from core.errors import ConfigurationError
+from core.interfaces import Cache, Decoding
+from core.settings import ServiceSettings
+from core.types import Answer, Chunk, Citation, Hit, Message, Usage
+from service.caching import MemoryCache, RedisCache, answer_key, dump_answer, load_answer, open_cache
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis of its own, gone after the module's tests."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        if os.environ.get("INHOUSE_REQUIRE_REDIS") == "1":
+            pytest.fail("INHOUSE_REQUIRE_REDIS is 1, but redis-server is not installed")
+        pytest.skip("redis-server is not installed")
+    port, folder = free_port(), tmp_path_factory.mktemp("redis")
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 10
+        while socket.socket().connect_ex(("127.0.0.1", port)) != 0:
+            assert time.monotonic() < deadline, "redis-server did not start"
+            time.sleep(0.02)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(params=["memory", "redis"])
+def cache(request: pytest.FixtureRequest) -> Cache:
+    if request.param == "memory":
+        return MemoryCache()
+    emptied = RedisCache.connect(request.getfixturevalue("redis_url"))
+    emptied.clear()
+    return emptied
+
+
+def test_a_value_comes_back_and_a_missing_one_is_none(cache: Cache) -> None:
+    cache.set("key", "grüße", 60)
+    assert cache.get("key") == "grüße"
+    assert cache.get("other") is None
+
+
+def test_a_value_expires(cache: Cache) -> None:
+    cache.set("key", "value", 1)
+    time.sleep(1.1)
+    assert cache.get("key") is None
+
+
+def test_clear_forgets_everything(cache: Cache) -> None:
+    cache.set("a", "1", 60)
+    cache.set("b", "2", 60)
+    cache.clear()
+    assert (cache.get("a"), cache.get("b")) == (None, None)
+
+
+def test_memory_drops_what_was_used_longest_ago() -> None:
+    cache = MemoryCache(max_entries=2)
+    cache.set("a", "1", 60)
+    cache.set("b", "2", 60)
+    cache.get("a")
+    cache.set("c", "3", 60)
+    assert (cache.get("a"), cache.get("b"), cache.get("c")) == ("1", None, "3")
+
+
+def test_a_dead_redis_is_a_miss_within_milliseconds() -> None:
+    cache = RedisCache.connect(f"redis://127.0.0.1:{free_port()}/0")
+    cache.get("import redis first")
+    cache._paused_until = 0.0
+    started = time.perf_counter()
+    cache.set("key", "value", 60)
+    assert cache.get("key") is None
+    assert time.perf_counter() - started < 0.25  # redis-py's default would be 4.6 s
+
+
+def test_a_redis_that_does_not_answer_costs_one_timeout_and_is_then_left_alone() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        cache = RedisCache.connect(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        started = time.perf_counter()
+        for _ in range(20):
+            assert cache.get("key") is None
+        assert time.perf_counter() - started < 1
+
+
+def test_redis_is_tried_again_after_a_pause(redis_url: str) -> None:
+    now = 100.0
+    alive = RedisCache.connect(redis_url)
+    cache = RedisCache(alive._client, clock=lambda: now)
+    cache._paused_until = 105.0
+    cache.set("key", "value", 60)
+    assert cache.get("key") is None
+    now = 106.0
+    cache.set("key", "value", 60)
+    assert cache.get("key") == "value"
+
+
+def test_a_url_of_something_else_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError, match="INHOUSE_SERVICE__REDIS_URL"):
+        RedisCache.connect("http://user:password@localhost")
+
+
+def test_the_settings_choose_the_cache() -> None:
+    assert open_cache(ServiceSettings(cache_ttl_s=0)) is None
+    assert isinstance(open_cache(ServiceSettings()), MemoryCache)
+    assert isinstance(open_cache(ServiceSettings(redis_url="redis://localhost")), RedisCache)
+
+
+def key(question: str = "Sick leave?", **changes: object) -> str:
+    parts = {"identity": "v1", "history": (), "decoding": Decoding(), "scope": "all", **changes}
+    return answer_key(question=question, **parts)  # type: ignore[arg-type]
+
+
+def test_case_and_white_space_do_not_matter_to_the_key() -> None:
+    assert key("  sick\n LEAVE?") == key()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"question": "Sick pay?"},
+        {"identity": "v2"},
+        {"history": (Message("user", "Hello"),)},
+        {"decoding": Decoding(temperature=0.5)},
+        {"scope": "board"},
+    ],
+)
+def test_everything_else_does_matter_to_the_key(changes: dict[str, object]) -> None:
+    assert key(**changes) != key()  # type: ignore[arg-type]
+
+
+def test_who_said_it_matters_to_the_key() -> None:
+    assert key(history=(Message("user", "a"), Message("assistant", "b"))) != key(
+        history=(Message("assistant", "a"), Message("user", "b"))
+    )
+
+
+ANSWER = Answer(
+    answer="28 days. [1]",
+    answer_type="answer",
+    citations=(Citation(1, "leave.md", "Leave", "Rules", "28 days.", 0.9),),
+    timings_ms={"retrieve": 1.5},
+    model="reader@shipped",
+    question="sick leave?",
+    hits=(Hit(Chunk("c", "d", "leave.md", "Leave", (), "28 days.", 0), 0.9),),
+    confidence=0.8,
+    usage=Usage(3, 4),
+)
+
+
+def test_an_answer_survives_the_cache_but_for_hits_and_timings() -> None:
+    assert load_answer(dump_answer(ANSWER)) == replace(ANSWER, hits=(), timings_ms={})
+
+
+@pytest.mark.parametrize("value", ["", "{", "[]", "null", "{}", '{"citations": [{"x": 1}], "usage": {}}'])
+def test_a_value_of_another_form_is_a_miss(value: str) -> None:
+    assert load_answer(value) is None

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from core import errors as core_errors
+from core.errors import InhouseError
+from core.settings import ServiceSettings, Settings
+from service.errors import body_of, status_of
+from tests.service.conftest import Standing
+
+
+def all_errors(parent: type[InhouseError] = InhouseError) -> Iterator[type[InhouseError]]:
+    yield parent
+    for child in parent.__subclasses__():
+        yield from all_errors(child)
+
+
+def test_every_named_error_has_a_status_and_a_body_in_the_shape() -> None:
+    for kind in all_errors():
+        error = kind("What to do.")
+        assert 400 <= status_of(error) <= 503
+        body = body_of(error)["error"]
+        assert body["message"] == "What to do."
+        assert body["code"] == kind.code
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("IndexEmptyError", 503),
+        ("IndexLockedError", 409),
+        ("UnknownModelError", 404),
+        ("EmptyQuestionError", 400),
+    ],
+)
+def test_statuses_that_clients_rely_on(kind: str, status: int) -> None:
+    assert status_of(getattr(core_errors, kind)("x")) == status
+
+
+def test_fastapis_own_404_and_405_have_the_shape(standing: Standing) -> None:
+    missing = standing.client.get("/nope")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
+    wrong = standing.client.get("/v1/search")
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert wrong.headers["allow"] == "POST"
+
+
+def test_an_unexpected_fault_is_500_with_the_request_id_and_no_trace(standing: Standing) -> None:
+    standing.inhouse.fault = RuntimeError("secret detail")
+    response = standing.ask("leave?")
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
+    assert response.headers["x-request-id"] in response.json()["error"]["message"]
+    assert "secret" not in response.text
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_body_over_the_limit_is_413_announced_or_not(
+    stand: Callable[..., Standing], settings: Settings
+) -> None:
+    small = settings.model_copy(update={"service": ServiceSettings(max_body_bytes=2000)})
+    client = stand(small).client
+    headers = {"Content-Type": "application/json"}
+    announced = client.post("/v1/search", content=b" " * 3000, headers=headers)
+    streamed = client.post("/v1/search", content=(b" " * 500 for _ in range(6)), headers=headers)
+    for response in (announced, streamed):
+        assert (response.status_code, response.json()["error"]["code"]) == (413, "body_too_large")
+
+
+def test_every_response_has_security_headers_and_a_request_id_and_no_cors(standing: Standing) -> None:
+    for path in ("/health/live", "/nope", "/"):
+        headers = standing.client.get(path, headers={"Origin": "http://127.0.0.1:8000"}).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "access-control-allow-origin" not in headers
+        assert headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("abc-1.2", True), ("x" * 65, False), ("a b", False), ('"', False)]
+)
+def test_a_sane_request_id_is_kept(standing: Standing, given: str, kept: bool) -> None:
+    answered = standing.client.get("/health/live", headers={"X-Request-ID": given}).headers["x-request-id"]
+    assert (answered == given) is kept
