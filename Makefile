@@ -28,7 +28,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 demo: install
-	@$(BIN)/python -m examples.demo
+	@examples/demo.sh
 
 test: install lint
 	$(BIN)/python -m pytest -q

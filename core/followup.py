@@ -1,7 +1,7 @@
 """Conversation + question -> the question as it would be asked alone.
 
-Without a generating model this is done by joining: a question that leans on what was said before is put behind
-the question that it leans on, which is what retrieval and the reader need; one that stands alone is left.
+Without a generating model this is done by joining: a question that leans on what was said before is put
+behind the question that it leans on, as retrieval and the reader need it; one that stands alone is left.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """All settings: one frozen object, a section per part.
 
-Precedence: arguments > environment (`INHOUSE_DATA_DIR`, `INHOUSE_SERVICE__PORT`, ...) > `inhouse.toml` in the
-working directory (or the file that `INHOUSE_CONFIG` names) > the defaults below. Read once, at an entry point, by
-`load_settings`, and passed down; no other module reads the environment.
+Precedence: arguments > environment (`INHOUSE_DATA_DIR`, `INHOUSE_SERVICE__PORT`, ...) > `inhouse.toml`
+in the working directory (or the file that `INHOUSE_CONFIG` names) > the defaults below. Read once, at an entry
+point, by `load_settings`, and passed down; no other module reads the environment.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ class AssistantSettings(Section):
     """What the assistant says of itself when it declines."""
 
     purpose: str = "questions about our company's documents"
-    no_answer: str = "I could not find that in the documents I have, so I would rather not guess. I can help with {purpose}."
+    no_answer: str = (
+        "I could not find that in the documents I have, so I would rather not guess. "
+        "I can help with {purpose}."
+    )
     off_topic: str = "That is outside what I am here for. I can help with {purpose}."
     blocked: str = "I cannot act on that request. I can help with {purpose}."
 

@@ -2,9 +2,10 @@
 
     python -m finetune.base_reader --nqg question_sentence_pairs.jsonl --out core/models/base_reader
 
-Question-sentence pairs of encyclopedia articles (NQG) teach which sentence answers a question; the invented handbooks
-of `finetune/practice` teach tables, lists, everyday wording and declining. Neither XQuAD nor the examples nor any
-other question file that measures is seen, and one practice handbook is kept out to fit the decision on.
+Question-sentence pairs of encyclopedia articles (NQG) teach which sentence answers a question; the invented
+handbooks of `finetune/practice` teach tables, lists, everyday wording and declining. Neither XQuAD nor the
+examples nor any other question file that measures is seen, and one practice handbook is kept out to fit the
+decision on.
 """
 
 from __future__ import annotations
@@ -29,14 +30,16 @@ PRACTICE_TIMES = 2  # each practice group, with another draw of negatives
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--nqg", type=Path, required=True, help="question_sentence_pairs.jsonl")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     sentences = nqg_groups(args.nqg, SentenceEmbedder(), seed=RECIPE.seed)
     practice = practice_groups(without=[HELD_OUT], seed=RECIPE.seed, progress=console())
     groups = random.Random(RECIPE.seed).sample(sentences, SENTENCES) + practice * PRACTICE_TIMES
-    print(f"{SENTENCES} groups of sentences, {PRACTICE_TIMES} times {len(practice)} of practice", file=sys.stderr)
+    print(f"{SENTENCES} groups of sentences, {PRACTICE_TIMES} x {len(practice)} of practice", file=sys.stderr)
     report = train_reader(
         groups, base_adapter=None, out=args.out, settings=RECIPE, max_tokens=256, progress=console()
     )

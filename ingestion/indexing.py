@@ -102,9 +102,10 @@ class _Run:
     def sync(self, discovery: Discovery) -> None:
         known = {document.id: document for document in self.index.documents()}
         self.failed.extend(discovery.failures)
+        present = {source.id for source in discovery.sources}
         settled: set[str] = set()  # documents that need no vectors any more
         for document in known.values():
-            if discovery.covers(document) and document.id not in {source.id for source in discovery.sources}:
+            if discovery.covers(document) and document.id not in present:
                 self._forget(document, settled)
         for done, source in enumerate(discovery.sources):
             self.progress("indexing", done, len(discovery.sources))

@@ -56,7 +56,7 @@ class SpannedText:
         splitter = RecursiveCharacterTextSplitter(
             chunk_size=room,
             chunk_overlap=0,
-            length_function=lambda part: self._count(plain(part)),
+            length_function=lambda part: max(1, self._count(plain(part))),  # parts of length 0 come twice
             separators=_CUTS,
             keep_separator="end",
         )

@@ -21,6 +21,7 @@ from ingestion.spans import Span, SpannedText
 _UNSEEN = re.compile(r"\s*<(style|script|iframe|svg|video|object)\b", re.IGNORECASE)
 _LISTS = ("bullet_list", "ordered_list")
 _SHORT_LEAD = 30  # tokens of a paragraph that counts as a list's lead-in without ending in a colon
+_LONGEST_HEADING = 20  # words
 _WHOLE_CODE = 2  # code up to so many times the limit stays whole
 
 
@@ -60,7 +61,10 @@ def sections(text: SpannedText, title: str, title_tokens: int, max_tokens: int) 
             continue
         heading, level = text.lines(*_range(node)), int(node.tag[1])
         name = _name(text.of(heading), node.markup)
-        if not name:
+        if not re.search(r"\w", name):
+            continue
+        if len(name.split()) > _LONGEST_HEADING:  # an answer or a note in large type
+            contents[-1].append(node)
             continue
         above = [entry for entry in above if entry[0] < level]
         if found[1:] or _letters(name) != _letters(title):
@@ -125,7 +129,7 @@ class _Blocks:
                 yield from self._prose(self.text.span(lead_in.start, lead.start), leads, tight)
             leads, tight = (*leads, lead), False
         if self._fits(span, leads):
-            yield Piece(span, leads, tight, prose=node.type == "paragraph")
+            yield Piece(span, leads, tight, prose=node.type in ("paragraph", "heading"))
         elif node.type == "table":
             yield from self._table(node, leads)
         elif node.type in _LISTS:
@@ -225,4 +229,6 @@ class _Blocks:
         return span.tokens + sum(lead.tokens for lead in leads) <= self.limit
 
     def _span(self, node: SyntaxTreeNode) -> Span:
-        return self.text.lines(*_range(node))
+        span = self.text.lines(*_range(node))
+        marks = re.match(r"[ #]*", self.text.of(span)) if node.type == "heading" else None
+        return self.text.span(span.start + marks.end(), span.end) if marks else span

@@ -89,10 +89,13 @@ class Database:
 
     def _reader(self) -> sqlite3.Connection | None:
         """This thread's connection, or None as long as nothing was ever committed."""
-        existing: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if existing is not None or not self.path.exists():
-            return existing
-        connection = _connect(self.path)
+        inode = self.path.stat().st_ino if self.path.exists() else None
+        existing: tuple[int, sqlite3.Connection] | None = getattr(self._local, "connection", None)
+        if existing is not None and existing[0] == inode:
+            return existing[1]
+        if inode is None:
+            return None
+        connection = _connect(self.path)  # the first of this thread, or the file was deleted and made anew
         schema = connection.execute("PRAGMA user_version").fetchone()[0]
         if schema != SCHEMA:
             connection.close()
@@ -103,7 +106,7 @@ class Database:
                 " delete that folder and run `inhouse reindex`."
             )
         connection.execute("PRAGMA query_only = ON")
-        self._local.connection = connection
+        self._local.connection = inode, connection
         with self._guard:
             self._connections.append(connection)
         return connection

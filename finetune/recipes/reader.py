@@ -3,7 +3,7 @@
 The loss is the softmax cross-entropy of a positive within its group, which teaches the order, plus binary
 cross-entropy on every text, which teaches an absolute probability and lets a group without a positive teach
 declining. Measured on two cores: no dropout (its random numbers cost as much as the model), bfloat16
-autocast, texts sorted by length into micro-batches and padded to multiples of 8.
+autocast, batches of like length in micro-batches, padded to multiples of 8.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LORA_TARGETS = [
     "output.dense",
     "pooler.dense",
 ]
-_MICRO_BATCH = 56  # texts
+_MICRO_BATCH = 8  # questions, each with its texts
 _WARM_UP = 0.06
 _SAVE_EVERY_S = 240  # a run that is cut off leaves the weights of its last save
 _LAST_RATE = 0.05  # share of the learning rate that the cosine ends at
@@ -98,13 +98,18 @@ def train_reader(
     model.train()
     saved = started
     for batch in _batches(usable, settings.batch_questions, total, rng):
-        loss = _loss(model, [_sample(group, settings.negatives, rng) for group in batch])
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        samples = [_sample(group, settings.negatives, rng) for group in batch]
+        step_loss = 0.0
+        for start in range(0, len(samples), _MICRO_BATCH):  # bounds the memory that a step needs
+            part = samples[start : start + _MICRO_BATCH]
+            loss = _loss(model, part) * (len(part) / len(samples))
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            step_loss += loss.item()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
-        losses.append(loss.item())
+        losses.append(step_loss)
         progress("train", len(losses), total)
         now = time.monotonic()
         if now - started > settings.max_minutes * 60:
@@ -228,26 +233,21 @@ def _loss(model: CrossEncoder, samples: Sequence[_Sample]) -> torch.Tensor:
 
 
 def _logits(model: CrossEncoder, pairs: Sequence[tuple[str, str]]) -> torch.Tensor:
-    """(n,) float32, computed in micro-batches of like length."""
+    """(n,) float32; padded to a multiple of 8, because each new shape costs a compilation."""
     import torch
 
-    order = sorted(range(len(pairs)), key=lambda number: len(pairs[number][0]) + len(pairs[number][1]))
-    found = []
-    for start in range(0, len(order), _MICRO_BATCH):
-        part = [pairs[number] for number in order[start : start + _MICRO_BATCH]]
-        encoded = model.tokenizer(
-            [question for question, _ in part],
-            [text for _, text in part],
-            padding=True,
-            pad_to_multiple_of=8,
-            truncation="only_second",
-            max_length=model.max_length,
-            return_tensors="pt",
-        )
-        with torch.autocast("cpu", torch.bfloat16):
-            found.append(network_of(model)(**encoded).logits.view(-1).float())
-    together = torch.cat(found)
-    return torch.zeros_like(together).index_put((torch.tensor(order),), together)
+    encoded = model.tokenizer(
+        [question for question, _ in pairs],
+        [text for _, text in pairs],
+        padding=True,
+        pad_to_multiple_of=8,
+        truncation="only_second",
+        max_length=model.max_length,
+        return_tensors="pt",
+    )
+    with torch.autocast("cpu", torch.bfloat16):
+        logits: torch.Tensor = network_of(model)(**encoded).logits
+    return logits.view(-1).float()
 
 
 def data_hash(groups: Sequence[ReaderGroup]) -> str:

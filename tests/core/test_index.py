@@ -303,6 +303,17 @@ def test_two_handles_in_one_process_see_each_others_commits(tmp_path: Path) -> N
     assert len(stored_vectors(first)) == 6
 
 
+def test_an_index_that_was_deleted_and_made_anew_is_seen(tmp_path: Path) -> None:
+    reader = open_index(tmp_path)
+    fill(reader, "apple")
+    assert dense(reader, "apple", 1)
+    shutil.rmtree(tmp_path / "index")
+    assert reader.is_empty
+    fill(open_index(tmp_path), "pear")
+    assert reader.lexical("apple", 1) == []
+    assert dense(reader, "pear first", 1) == ["pear-0-pear first"]
+
+
 def test_neighbours_stand_around_a_chunk_in_order(tmp_path: Path) -> None:
     index = open_index(tmp_path)
     with index.writer() as writer:

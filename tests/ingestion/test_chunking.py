@@ -184,6 +184,12 @@ def test_a_document_of_headings_alone_is_still_found() -> None:
     assert chunks("# Guide\n\n## Mission\n\n## Vision")[0].text == "# Guide\n\n## Mission\n\n## Vision"
 
 
+def test_a_heading_of_many_words_is_text() -> None:
+    answer = f"A: {words('w', 25)}."
+    found = chunks(f"## May I?\n\n### {answer}\n\nMore.")
+    assert [(passage.headings, passage.text) for passage in found] == [(("May I?",), f"{answer}\n\nMore.")]
+
+
 def test_what_no_reader_sees_is_left_out() -> None:
     hidden = "<!-- note to self -->\n\n<style>\n.a { color: red }\n</style>\n\n<iframe src='x'></iframe>"
     text = f"{hidden}\n\n---\n\nSeen."

@@ -130,7 +130,7 @@ def test_a_changed_file_of_the_same_size_and_date_is_only_found_by_full(place: W
     path = place.docs / "leave.md"
     place.reindex()
     stat = path.stat()
-    path.write_text("# Leave\n\nParental leave lasts fourteen week")
+    path.write_text("# Leave\n\nParental leave lasts fourteen weks.")
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert path.stat().st_size == stat.st_size
     assert place.reindex(full=True).updated == 1
