@@ -17,9 +17,9 @@ import numpy as np
 from core.decision import Decision, features
 from core.errors import EmptyQuestionError, QuestionTooLongError
 from core.followup import standalone
-from core.interfaces import Decoding, Draft, Embedder, FloatMatrix, Generator, Reading, Reranker
-from core.reading import read
-from core.retrieval import Retriever, sigmoid
+from core.interfaces import Decoding, Draft, Embedder, FloatMatrix, Generator, Reading
+from core.reading import first_hits, sigmoid
+from core.retrieval import Retriever
 from core.settings import Settings
 from core.types import Answer, AnswerType, Citation, Message
 from core.units import plain
@@ -60,7 +60,6 @@ class Stopwatch:
 class Answerer:
     settings: Settings
     retriever: Retriever
-    reader: Reranker
     generator: Generator
     guards: Guards
     decision: Decision
@@ -107,11 +106,11 @@ class Answerer:
         with watch.stage("condense"):
             asked = standalone(question, history)
         with watch.stage("retrieve"):
-            hits = self.retriever.search(asked, self.settings.answering.context_chunks)
+            hits = self.retriever.fuse(asked)
         with watch.stage("read"):
-            reading = read(asked, hits, self.reader)
+            reading = first_hits(self.retriever.read(asked, hits), self.settings.answering.context_chunks)
         with watch.stage("decide"):
-            values = features(asked, hits, reading, self._off_topic_similarity(asked))
+            values = features(asked, reading, self._off_topic_similarity(asked))
             verdict, confidence = self.decision.verdict(values, self.settings.answering.min_confidence)
         if verdict != "answer":
             yield from self._decline(verdict, asked, watch, reading, confidence, "decision")

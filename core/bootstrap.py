@@ -119,7 +119,6 @@ class Inhouse:
         return Answerer(
             settings=self.settings,
             retriever=self.retriever,
-            reader=self.reranker,
             generator=self.generator,
             guards=self.guards,
             decision=self.decision,

@@ -8,42 +8,35 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from core.errors import ModelError
 from core.interfaces import Reading
-from core.retrieval import sigmoid
-from core.types import Hit
+from core.reading import sigmoid
 
 Verdict = Literal["answer", "no_answer", "off_topic"]
 FILE_NAME = "decision.json"
 
 
-def features(question: str, hits: Sequence[Hit], reading: Reading, off_topic: float) -> dict[str, float]:
+def features(question: str, reading: Reading, off_topic: float) -> dict[str, float]:
     """What the two models see. `off_topic` is the cosine to the nearest question of the off-topic bank."""
-    dense = sorted((hit.dense for hit in hits), reverse=True) or [0.0]
+    dense = sorted((hit.dense for hit in reading.hits), reverse=True) or [0.0]
     logits = [scored.logit for scored in reading.units[:3]] or [-10.0]
-    best = reading.units[0].hit if reading.units else 0
+    best = reading.hits[reading.units[0].hit] if reading.units else None
     return {
         "dense_best": dense[0],
         "dense_mean": sum(dense[:5]) / len(dense[:5]),
         "off_topic_margin": dense[0] - off_topic,
         "unit_best": logits[0],
         "unit_third": logits[-1],
-        "rerank_best": max((_logit(hit.rerank) for hit in hits if hit.rerank is not None), default=0.0),
-        "rerank_of_unit": _logit(hits[best].rerank) if hits and hits[best].rerank is not None else 0.0,
-        "dense_of_unit": hits[best].dense if hits else 0.0,
-        "lexical_of_unit": hits[best].lexical if hits else 0.0,
+        "hit_best": reading.hits[0].score if reading.hits else 0.0,
+        "dense_of_unit": best.dense if best else 0.0,
+        "lexical_of_unit": best.lexical if best else 0.0,
         "words": math.log1p(len(question.split())),
     }
-
-
-def _logit(probability: float | None) -> float:
-    bounded = min(max(probability or 0.0, 1e-6), 1 - 1e-6)
-    return math.log(bounded / (1 - bounded))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,16 @@ The text is only ever joined from verbatim units, so it cannot say what the docu
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from core.interfaces import Decoding, Draft, Reading, Reranker, ScoredUnit
 from core.models.reader import unit_input
-from core.retrieval import sigmoid
 from core.settings import AnsweringSettings
 from core.types import Hit, Message, Usage
-from core.units import plain, split_units
+from core.units import Unit, plain, split_units
 
 
 def read(question: str, hits: Sequence[Hit], reader: Reranker) -> Reading:
@@ -25,7 +26,7 @@ def read(question: str, hits: Sequence[Hit], reader: Reranker) -> Reading:
     for number, hit in enumerate(hits):
         for unit in split_units(hit.chunk.text):
             folded = fold(unit.in_context())
-            if folded and folded not in seen:
+            if folded and folded not in seen and not _asks(unit):
                 seen.add(folded)
                 candidates.append((number, unit))
                 inputs.append(unit_input(hit.chunk, unit))
@@ -36,16 +37,43 @@ def read(question: str, hits: Sequence[Hit], reader: Reranker) -> Reading:
     return Reading(tuple(hits), tuple(sorted(units, key=lambda scored: -scored.logit)))
 
 
+def in_order(reading: Reading, hits: Sequence[Hit]) -> Reading:
+    """The reading with its hits, of new scores, best first."""
+    order = sorted(range(len(hits)), key=lambda number: (-hits[number].score, hits[number].chunk.id))
+    place = {number: rank for rank, number in enumerate(order)}
+    units = tuple(replace(scored, hit=place[scored.hit]) for scored in reading.units)
+    return Reading(tuple(hits[number] for number in order), units)
+
+
+def first_hits(reading: Reading, k: int) -> Reading:
+    """The reading of its first k hits alone."""
+    return Reading(reading.hits[:k], tuple(scored for scored in reading.units if scored.hit < k))
+
+
+def sigmoid(logit: float) -> float:
+    return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
+
+
+def _asks(unit: Unit) -> bool:
+    """True for the questions of an FAQ: most like what was asked, and never its answer."""
+    return unit.kind != "row" and unit.readable().endswith("?")
+
+
 def choose(reading: Reading, settings: AnsweringSettings) -> list[ScoredUnit]:
-    """The best unit, then those that come close to it, within the limits of number and words; in reading
-    order.
+    """The best unit, then those that come close, within the limits of number and words; in reading order.
+
+    A unit is judged by the reader's logit and by the score of the hit that it stands in.
     """
+
+    def worth(scored: ScoredUnit) -> float:
+        return scored.logit + settings.passage_weight * reading.hits[scored.hit].score
+
     chosen: list[ScoredUnit] = []
     words = 0
-    for scored in reading.units:
+    for scored in sorted(reading.units, key=worth, reverse=True):
         length = len(scored.unit.in_context().split())
         if chosen:
-            close = sigmoid(scored.logit) >= settings.unit_share * sigmoid(chosen[0].logit)
+            close = worth(scored) >= worth(chosen[0]) - settings.unit_margin
             if len(chosen) >= settings.max_sentences or not close:
                 break
             if words + length > settings.max_words or _repeats(scored, chosen):

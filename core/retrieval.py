@@ -1,4 +1,4 @@
-"""Question -> hits: dense and BM25 search, fused, then reranked by the cross-encoder.
+"""Question -> hits: dense and BM25 search, fused, then ordered anew by what the reader finds in them.
 
 Fusion adds BM25, scaled by this query's best BM25 score, to the cosine similarity. On people's questions
 this beat reciprocal rank fusion, because BM25 often finds nothing useful there and must not drag the dense
@@ -7,7 +7,6 @@ order down.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import IndexEmptyError
-from core.interfaces import Embedder, Reranker
-from core.models.reader import passage_input
+from core.interfaces import Embedder, Reading, Reranker
+from core.reading import in_order, read, sigmoid
 from core.settings import RetrievalSettings
 from core.types import Chunk, Hit
 
@@ -42,20 +41,23 @@ class SearchableIndex(Protocol):
 class Retriever:
     index: SearchableIndex
     embedder: Embedder
-    reranker: Reranker | None
+    reader: Reranker | None  # None: the fused order stands
     settings: RetrievalSettings
 
     def search(self, query: str, k: int) -> list[Hit]:
         """Up to k hits, best first. Raises IndexEmptyError where nothing has been indexed."""
-        if self.index.is_empty:
-            raise IndexEmptyError("Nothing has been indexed yet. Run `inhouse reindex FOLDER` first.")
         hits = self.fuse(query)
-        if self.reranker is not None and self.settings.rerank_top:
-            hits = self.rerank(query, hits)
-        return hits[:k]
+        if self.reader is None:
+            return hits[:k]
+        return [*self.read(query, hits).hits, *hits[self.settings.rerank_top :]][:k]
 
     def fuse(self, query: str) -> list[Hit]:
-        """Every candidate of both searches, by cosine + lexical_weight * BM25 / best BM25."""
+        """Every candidate of both searches, by cosine + lexical_weight * BM25 / best BM25.
+
+        Raises IndexEmptyError where nothing has been indexed.
+        """
+        if self.index.is_empty:
+            raise IndexEmptyError("Nothing has been indexed yet. Run `inhouse reindex FOLDER` first.")
         vector = self.embedder.embed([query])[0]
         dense = dict(self.index.dense(vector, self.settings.candidates))
         lexical = dict(self.index.lexical(query, self.settings.candidates))
@@ -69,17 +71,17 @@ class Retriever:
             hits.append(Hit(chunk, cosine + self.settings.lexical_weight * bm25, dense=cosine, lexical=bm25))
         return sorted(hits, key=lambda hit: (-hit.score, hit.chunk.id))
 
-    def rerank(self, query: str, hits: Sequence[Hit]) -> list[Hit]:
-        """The first `rerank_top` hits in their new order, then the rest as they were."""
-        assert self.reranker is not None
-        head, tail = hits[: self.settings.rerank_top], hits[self.settings.rerank_top :]
-        logits = self.reranker.score(query, [passage_input(hit.chunk) for hit in head])
-        scored = [
-            hit.with_rerank(probability, hit.score + self.settings.rerank_weight * probability)
-            for hit, probability in zip(head, map(sigmoid, logits), strict=True)
+    def read(self, query: str, hits: Sequence[Hit]) -> Reading:
+        """The first `rerank_top` hits, ordered by their fused score plus what their best unit is worth."""
+        assert self.reader is not None
+        reading = read(query, hits[: self.settings.rerank_top], self.reader)
+        best: dict[int, float] = {}
+        for scored in reading.units:  # best first
+            best.setdefault(scored.hit, sigmoid(scored.logit))
+        reranked = [
+            hit.with_rerank(
+                best.get(number, 0.0), hit.score + self.settings.rerank_weight * best.get(number, 0.0)
+            )
+            for number, hit in enumerate(reading.hits)
         ]
-        return [*sorted(scored, key=lambda hit: (-hit.score, hit.chunk.id)), *tail]
-
-
-def sigmoid(logit: float) -> float:
-    return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
+        return in_order(reading, reranked)

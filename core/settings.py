@@ -1,8 +1,8 @@
 """All settings: one frozen object, a section per part.
 
 Precedence: arguments > environment (`INHOUSE_DATA_DIR`, `INHOUSE_SERVICE__PORT`, ...) > `inhouse.toml`
-in the working directory (or the file that `INHOUSE_CONFIG` names) > the defaults below. Read once, at an entry
-point, by `load_settings`, and passed down; no other module reads the environment.
+in the working directory (or the file that `INHOUSE_CONFIG` names) > the defaults below. Read once, at an
+entry point, by `load_settings`, and passed down; no other module reads the environment.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ class RetrievalSettings(Section):
     lexical_weight: float = Field(
         0.2, ge=0, le=2, description="weight of BM25 relative to cosine in the fusion"
     )
-    rerank_top: int = Field(16, ge=0, description="fused hits that the cross-encoder reads; 0 turns it off")
+    rerank_top: int = Field(12, ge=1, description="fused hits that the reader reads")
     rerank_weight: float = Field(
-        0.15, ge=0, description="weight of the reranker's probability beside the fused score"
+        0.25, ge=0, description="weight of a hit's best unit, as a probability, beside its fused score"
     )
 
 
@@ -85,12 +85,11 @@ class AnsweringSettings(Section):
     max_question_chars: int = Field(2000, ge=1)
     context_chunks: int = Field(6, ge=1, description="hits that an answer may draw on")
     max_sentences: int = Field(
-        3, ge=1, le=8, description="sentences, list items or table rows in a reader's answer"
+        4, ge=1, le=8, description="sentences, list items or table rows in a reader's answer"
     )
     max_words: int = Field(80, ge=10)
-    unit_share: float = Field(
-        0.35, gt=0, le=1, description="a further unit must be this share as likely as the best"
-    )
+    passage_weight: float = Field(8.0, ge=0, description="log-odds that a unit gains by its hit's score of 1")
+    unit_margin: float = Field(3.0, ge=0, description="log-odds that a further unit may be behind the best")
     min_confidence: float | None = Field(None, ge=0, le=1, description="overrides the calibrated threshold")
 
 

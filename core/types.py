@@ -58,9 +58,7 @@ class Hit:
     score: float
     dense: float = 0.0  # cosine similarity of question and chunk
     lexical: float = 0.0  # BM25 score divided by the best one of this query, 0 where BM25 did not find it
-    rerank: float | None = (
-        None  # cross-encoder probability that the chunk holds the answer, where it was reranked
-    )
+    rerank: float | None = None  # the reader's probability of its best unit, where the reader read it
 
     def with_rerank(self, rerank: float, score: float) -> Hit:
         return replace(self, rerank=rerank, score=score)

@@ -24,7 +24,7 @@ from core.bootstrap import Inhouse
 from core.decision import FILE_NAME, features
 from core.followup import standalone
 from core.progress import Progress, console
-from core.reading import read
+from core.reading import first_hits
 from core.types import QAPair
 from finetune.datasets import load
 from finetune.reader_data import PRACTICE, practice_assistant
@@ -46,11 +46,13 @@ def observe(inhouse: Inhouse, pairs: Sequence[QAPair], progress: Progress) -> li
     found = []
     for done, pair in enumerate(pairs, 1):
         asked = standalone(pair.question, pair.history)
-        hits = inhouse.retriever.search(asked, inhouse.settings.answering.context_chunks)
-        reading = read(asked, hits, inhouse.reranker)
+        reading = first_hits(
+            inhouse.retriever.read(asked, inhouse.retriever.fuse(asked)),
+            inhouse.settings.answering.context_chunks,
+        )
         nearest = float(np.max(inhouse.off_topic_bank @ inhouse.embedder.embed([asked])[0]))
         kind = "answerable" if pair.kind in ("answerable", "multi", "followup") else pair.kind
-        found.append(Observation(kind, features(asked, hits, reading, nearest)))
+        found.append(Observation(kind, features(asked, reading, nearest)))
         progress("observe", done, len(pairs))
     return found
 
@@ -68,10 +70,9 @@ def fit(observations: Sequence[Observation]) -> dict[str, object]:
 
 _SEEN = {
     "covered": (
-        "dense_best", "dense_mean", "unit_best", "unit_third",
-        "rerank_best", "rerank_of_unit", "dense_of_unit", "lexical_of_unit",
+        "dense_best", "dense_mean", "unit_best", "unit_third", "hit_best", "dense_of_unit", "lexical_of_unit",
     ),
-    "topic": ("dense_best", "dense_mean", "off_topic_margin", "unit_best", "rerank_best"),
+    "topic": ("dense_best", "dense_mean", "off_topic_margin", "unit_best", "hit_best"),
 }  # fmt: skip
 
 

@@ -136,8 +136,8 @@ def _in_own_words(candidate: Candidate, passage: Passage, rng: random.Random) ->
 
 
 def _quick_search(inhouse: Inhouse) -> filters.Search:
-    """Retrieval as it serves, but without the cross-encoder, which would cost a hundred times the rest."""
-    retriever = replace(inhouse.retriever, reranker=None)
+    """Retrieval as it serves, but without the reader, which would cost a hundred times the rest."""
+    retriever = replace(inhouse.retriever, reader=None)
     return lambda question: retriever.search(question, filters.FOUND_WITHIN)
 
 

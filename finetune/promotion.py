@@ -77,7 +77,7 @@ def _without_its_passage(answerer: Answerer, pair: QAPair) -> Answerer:
     plain = answerer.retriever
     quotes = tuple(evidence.quote for evidence in pair.evidence)
     withholding = WithholdingRetriever(
-        plain.index, plain.embedder, plain.reranker, plain.settings, pair.chunk_id, quotes
+        plain.index, plain.embedder, plain.reader, plain.settings, pair.chunk_id, quotes
     )
     return replace(answerer, retriever=withholding)
 

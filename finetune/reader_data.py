@@ -251,7 +251,7 @@ def _nearest(at: np.ndarray[Any, Any], position: int, gold: int) -> list[int]:
 
 def detokenize(text: str) -> str:
     """Undoes the Treebank tokens of NQG: `levi 's stadium ( 2016 )` becomes `levi's stadium (2016)`."""
-    text = text.replace("` `", '"').replace("''", '"')
+    text = text.replace("` ` ", '"').replace(" ''", '"')
     text = re.sub(r" ([,.;:?!%)\]'])", r"\1", text)
     text = re.sub(r"([(\[$£€]) ", r"\1", text)
     text = re.sub(r" (n't|'(?:s|re|ve|ll|d|m))\b", r"\1", text)

@@ -52,12 +52,15 @@ def _cut(text: str) -> str:
 
 
 def sampled_groups(questions: int, seed: int, progress: Progress) -> list[ReaderGroup]:
-    """The groups of at most `questions` questions of each practice handbook."""
+    """The groups of at most `questions` questions of each practice handbook but the one that measures."""
+    from finetune.base_reader import HELD_OUT
     from finetune.datasets import load
     from finetune.reader_data import groups_from_pairs, practice_assistant, practice_handbooks
 
     groups: list[ReaderGroup] = []
     for folder in practice_handbooks():
+        if folder.name == HELD_OUT:
+            continue
         pairs = load(folder / "questions.jsonl")
         chosen = random.Random(seed).sample(pairs, min(questions, len(pairs)))
         with practice_assistant(folder) as inhouse:

@@ -44,6 +44,6 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "source": chunk.source,
         "title": chunk.title,
         "heading": chunk.heading,
-        "text": chunk.text,
+        "text": f"{chunk.headings[-1]}\n\n{chunk.text}" if chunk.headings else chunk.text,
         "score": round(hit.score, 4),
     }

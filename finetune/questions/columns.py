@@ -161,6 +161,10 @@ class Row:
     def label(self) -> str:
         return self.values[self.key]
 
+    @property
+    def key_is_no_noun(self) -> bool:
+        return bool(has_word("no noun in a header").search(self.names[self.key]))
+
     def kind(self, column: int) -> str:
         """The kind of a column as this row uses it; empty where there is no good way to ask for it."""
         name, value = self.names[column], self.values[column]

@@ -30,7 +30,7 @@ def questions(passage: Passage, rng: random.Random) -> Iterator[Candidate]:
         if unit.kind == "row" or topic is None or len(unit.text.split()) < 5 or not is_about(unit, topic):
             continue
         doing = topic.noun.split()[0] in gerunds() and len(topic.verb.split()) < 2
-        named = bool(content_words(unit.readable()) & content_words(topic.noun))
+        named = content_words(topic.noun) <= content_words(unit.readable())
         for fact in FACTS:
             key = find(fact, unit) if not fact.strict or (named and not doing) else ""
             if key and not any(find(fact, other) for other in passage.siblings(unit) if other is not unit):
@@ -44,7 +44,8 @@ def questions(passage: Passage, rng: random.Random) -> Iterator[Candidate]:
 def is_about(unit: Unit, topic: Topic) -> bool:
     """True where the sentence speaks of its section's subject, or to the reader."""
     text = unit.readable()
-    if content_words(text) & content_words(topic.noun) or _TO_THE_READER.match(text):
+    common = " ".join(word for word in topic.noun.split() if word.islower()) or topic.noun
+    if content_words(text) & content_words(common) or _TO_THE_READER.match(text):
         return True
     return text.split()[0].lower() in imperatives()
 

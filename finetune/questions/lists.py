@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from core.units import Unit, plain
-from finetune.questions.lexicon import imperatives
+from finetune.questions.lexicon import imperatives, starts_with
 from finetune.questions.passage import Candidate, Passage
 from finetune.similarity import word_list
 
@@ -22,6 +22,7 @@ _DURATION = re.compile(
 )
 _CLOCK = re.compile(r"(?:from )?\d{1,2}[:.]\d\d\b")
 _PERSON = re.compile(r"@|\bext(?:ension)?\.?\s*\d|\b[A-Z][a-z]+ (?:van |de |der )*[A-Z][a-z]+\b")
+_NO_TERM = re.compile(r"[/\\<>{}@]|https?|\?$")
 _VERB_FIRST = re.compile(
     r"^(?:shows?|sets?|holds?|stores?|means?|checks?|starts?|stops?|opens?|closes?|sends?|keeps?|lists?)\b"
 )
@@ -50,7 +51,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "{t}: who is it for {x}?",
     ),
     "steps": (
-        "{t}: how do I do a {x}?",
+        "{t}: what do I do for {x}?",
         "how does {x} work ({t})",
         "What do I do for {x} when it comes to {t}?",
     ),
@@ -87,19 +88,11 @@ def term_and_rest(unit: Unit) -> tuple[str, str] | None:
         return None
     term = re.sub(r"\s*\([^)]*\)", "", plain(match["term"])).strip(" .:")
     rest = match["rest"].strip()
-    words = term.split()
-    if (
-        not 1 <= len(words) <= 5
-        or len(rest.split()) < 3
-        or term.endswith("?")
-        or re.search(r"[/\\<>{}@]|https?", term)
-    ):
+    if not 1 <= len(term.split()) <= 5 or len(rest.split()) < 3 or _NO_TERM.search(term):
         return None
-    if re.match(
-        r"(?:note|important|tip|warning|example|please|step|yes|no|then|also|do not|never)\b", term, re.I
-    ):
+    if term.split()[0].lower() in imperatives() or term.lower() in word_list("generic headings"):
         return None
-    if words[0].lower() in imperatives() or term.lower() in word_list("generic headings"):
+    if starts_with("no label to ask for").match(term) or starts_with("no thing to ask for").match(term):
         return None
     return term, rest
 

@@ -8,11 +8,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from finetune.questions.columns import EMPTY, REVERSE_WORDINGS, WORDINGS, YES_NO, Row, parse
+from finetune.questions.lexicon import starts_with
 from finetune.questions.passage import Candidate, Passage
 from finetune.questions.ranges import Value, value_within
 
 METHOD = "table"
 _ROWS_PER_CHUNK = 6
+_SHORTENED_SHARE = 0.6  # of the labels that can be
+_ALTERNATIVES = re.compile(r"(.*?\b(?:of an?|for an?|of|for|with)\s)?([\w-]+), ([\w-]+) or ([\w-]+)")
+_OPEN_END = re.compile(r" (?:at|by|for|from|in|of|on|to|with)$")
+_PREPOSITION = re.compile(r" (?:at|of|from|with|in|on|for|during|between|by|when|if) ")
 _VALUE_COLUMN = ("value", "values", "details", "setting", "answer", "rule", "specification", "")
 
 
@@ -42,7 +47,7 @@ def _ask(
     """(question, what a right answer must say); None where the row cannot be asked for."""
     kind = row.kind(column)
     if kind in REVERSE_WORDINGS:
-        piece = _piece(row.values[column], passage, rng)
+        piece = "" if kind == "purpose" and row.key_is_no_noun else _piece(row.values[column], passage, rng)
         if piece:
             return rng.choice(REVERSE_WORDINGS[kind]).format(v=piece, k=row.names[row.key]), row.label
         if kind != "role":
@@ -92,30 +97,25 @@ def _in_range(row: Row, column: int, value: Value, rng: random.Random) -> str:
 def asked_label(label: str, others: Sequence[str], passage: Passage, rng: random.Random) -> str:
     """The label as part of a question, shortened where that fits no other row; maybe empty."""
     text = re.sub(r"\s*\([^)]*\)", "", label).strip(" .:")
-    if match := re.fullmatch(r"(.*?\b(?:of an?|for an?|of|for|with)\s)?([\w-]+), ([\w-]+) or ([\w-]+)", text):
+    if match := _ALTERNATIVES.fullmatch(text):
         text = (match.group(1) or "") + rng.choice(match.groups()[1:])
-    for shorter in (
-        re.split(r" (?:at|of|from|with|in|on|for|during|between|by|when|if) ", text)[0],
-        text.split(", ")[0],
-    ):
-        if shorter != text and len(shorter) > 4 and not _fits(shorter, others) and rng.random() < 0.6:
-            text = shorter
+    text = _shortened(text, others, rng)
     words = text.split()
-    vague = re.match(
-        r"(?:total|others?|all|any|every|more|less|later|none|never|not|if|when|who|where|what|how|why|ask|after|before)\b",
-        text,
-        re.I,
-    )
-    if (
-        not 1 <= len(words) <= 6
-        or not re.search(r"[A-Za-z]{2}|^\w\d+$", text)
-        or "," in text
-        or vague
-        or _fits(text, others)
-    ):
+    if not 1 <= len(words) <= 6 or "," in text or not re.search(r"[A-Za-z]{2}|^\w\d+$", text):
+        return ""
+    if starts_with("no label to ask for").match(text) or _OPEN_END.search(text) or _fits(text, others):
         return ""
     is_name = len(words) > 1 and all(word[0].isupper() or not word[0].isalpha() for word in words)
     return text if is_name else passage.everyday(text)
+
+
+def _shortened(text: str, others: Sequence[str], rng: random.Random) -> str:
+    """Sometimes without what follows a preposition or a comma: `Pictures` of `Pictures at doors`."""
+    for shorter in (_PREPOSITION.split(text)[0], text.split(", ")[0]):
+        clear = len(shorter.split()) > 1 and not _fits(shorter, others)
+        if shorter != text and clear and (", " in text or rng.random() < _SHORTENED_SHARE):
+            return shorter
+    return text
 
 
 def _fits(text: str, others: Sequence[str]) -> bool:

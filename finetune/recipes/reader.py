@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from core.errors import InvalidInputError
+from core.models.embedder import PACKAGED_NAME
 from core.models.reader import format_hash, new_cross_encoder
 from core.progress import Progress, silent
 from core.settings import FinetuneSettings
 
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
     from sentence_transformers import CrossEncoder
     from transformers import PreTrainedModel
 
@@ -265,11 +267,13 @@ def _save(
     report: TrainReport,
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    cast("PreTrainedModel", network_of(model)).save_pretrained(str(out))
+    network = cast("PeftModel", network_of(model))
+    network.peft_config["default"].base_model_name_or_path = PACKAGED_NAME  # no path of this machine
+    network.save_pretrained(str(out), save_embedding_layers=False)
     (out / "README.md").unlink(missing_ok=True)  # an empty template that peft writes
     card: dict[str, Any] = {
         "kind": "reader",
-        "base": "all-MiniLM-L6-v2",
+        "base": PACKAGED_NAME,
         "input_format": format_hash(),
         "groups": len(groups),
         "data_hash": data_hash(groups),

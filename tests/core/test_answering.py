@@ -62,14 +62,13 @@ def fill(index: Index) -> None:
 
 @pytest.fixture
 def answerer(index: Index) -> Answerer:
-    settings = Settings(answering=AnsweringSettings(max_sentences=1))
+    settings = Settings(answering=AnsweringSettings(max_sentences=1, passage_weight=0))
     covered = Logistic(0.0, {"unit_best": 1.0})
     on_topic = Logistic(-1.0, {"dense_best": 10.0})
     embedder = FakeEmbedder()
     return Answerer(
         settings=settings,
         retriever=Retriever(index, embedder, FakeReranker(), settings.retrieval),
-        reader=FakeReranker(),
         generator=ReaderGenerator("fake-reader", settings.answering),
         guards=QuoteGuard(),
         decision=Decision(covered, on_topic, covered_threshold=0.3, on_topic_threshold=0.9),

@@ -25,8 +25,13 @@ def test_a_sentence_that_stands_in_two_hits_is_read_once() -> None:
     assert [(scored.hit, scored.unit.text) for scored in reading.units] == [(0, "Lunch is at noon.")]
 
 
+def test_a_question_of_an_faq_is_not_its_own_answer() -> None:
+    reading = read("do you refund?", [hit("**Do you refund?** Within 30 days.")], FakeReranker())
+    assert [scored.unit.readable() for scored in reading.units] == ["Within 30 days."]
+
+
 def test_further_units_are_taken_only_where_they_come_close_and_fit() -> None:
-    settings = AnsweringSettings(max_sentences=2, max_words=30, unit_share=0.5)
+    settings = AnsweringSettings(max_sentences=2, max_words=30, unit_margin=1)
     text = "The red pump needs oil. The red pump needs oil weekly. The canteen opens at nine. "
     text += "The red pump needs oil " + "and " * 30 + "care."
     chosen = choose(read("red pump oil", [hit(text)], FakeReranker()), settings)
@@ -40,7 +45,7 @@ def test_items_of_one_list_share_their_lead_in() -> None:
     reading = read(
         "claim meals taxis", [hit("You may claim:\n\n- meals\n- taxis\n- parking")], FakeReranker()
     )
-    settings = AnsweringSettings(max_sentences=2, unit_share=0.1)
+    settings = AnsweringSettings(max_sentences=2)
     assert compose(choose(reading, settings)) == "You may claim: meals [1]; taxis. [2]"
 
 

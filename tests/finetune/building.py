@@ -124,7 +124,6 @@ class SmallInhouse(Inhouse):
         return Answerer(
             settings=self.settings,
             retriever=Retriever(self.index, self.embedder, reader, self.settings.retrieval),
-            reader=reader,
             generator=ReaderGenerator("fake-reader", self.settings.answering),
             guards=self.guards,
             decision=answers,
