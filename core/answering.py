@@ -110,7 +110,13 @@ class Answerer:
         with watch.stage("read"):
             reading = first_hits(self.retriever.read(asked, hits), self.settings.answering.context_chunks)
         with watch.stage("decide"):
-            values = features(asked, reading, self._off_topic_similarity(asked))
+            values = features(
+                asked,
+                hits,
+                reading,
+                off_topic=self._off_topic_similarity(asked),
+                chunks=self.retriever.index.count_chunks(),
+            )
             verdict, confidence = self.decision.verdict(values, self.settings.answering.min_confidence)
         if verdict != "answer":
             yield from self._decline(verdict, asked, watch, reading, confidence, "decision")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,19 +16,28 @@ from typing import Literal
 from core.errors import ModelError
 from core.interfaces import Reading
 from core.reading import sigmoid
+from core.types import Hit
 
 Verdict = Literal["answer", "no_answer", "off_topic"]
 FILE_NAME = "decision.json"
 
 
-def features(question: str, reading: Reading, off_topic: float) -> dict[str, float]:
-    """What the two models see. `off_topic` is the cosine to the nearest question of the off-topic bank."""
-    dense = sorted((hit.dense for hit in reading.hits), reverse=True) or [0.0]
+def features(
+    question: str, hits: Sequence[Hit], reading: Reading, *, off_topic: float, chunks: int
+) -> dict[str, float]:
+    """What the two models see.
+
+    `hits` are all candidates of the search, `off_topic` the cosine to the nearest question of the off-topic
+    bank. `chunks` is the size of the index: among more passages the best one is more similar by chance.
+    """
+    dense = sorted((hit.dense for hit in hits), reverse=True) or [0.0]
     logits = [scored.logit for scored in reading.units[:3]] or [-10.0]
     best = reading.hits[reading.units[0].hit] if reading.units else None
     return {
         "dense_best": dense[0],
         "dense_mean": sum(dense[:5]) / len(dense[:5]),
+        "dense_floor": dense[-1],
+        "log_chunks": math.log(max(1, chunks)),
         "off_topic_margin": dense[0] - off_topic,
         "unit_best": logits[0],
         "unit_third": logits[-1],

@@ -1,19 +1,22 @@
 """Fits when to answer, decline or redirect: two logistic regressions over what retrieval and the reader see.
 
-    python -m finetune.decision --adapter core/models/base_reader [--handbook charity]
+    python -m finetune.decision --adapter core/models/base_reader --background business.jsonl.xz ...
 
-The handbook is one that the reader was not trained on, so that its scores there are as good or bad as on a
-company's own documents. Thresholds are chosen so that at most `OVER_REFUSAL` of the answerable questions are
-declined.
+The handbook is the one that the reader was not trained on, so that its scores there are as good or bad as on a
+company's own documents; it is asked once alone and once among the background pages, as in a large index.
+Thresholds are chosen so that at most `OVER_REFUSAL` of the answerable questions are declined.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import lzma
 import random
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +29,16 @@ from core.followup import standalone
 from core.progress import Progress, console
 from core.reading import first_hits
 from core.types import QAPair
+from finetune.base_reader import HELD_OUT
 from finetune.datasets import load
 from finetune.reader_data import PRACTICE, practice_assistant
 from finetune.refusals import OFF_TOPIC_BANK, read_bank
 
+SEED = 13
 OVER_REFUSAL = 0.08
 OFF_TOPIC_MISSED = 0.02
-OFF_TOPIC_QUESTIONS = 120  # of the tuning bank, beside the handbook's own
+QUESTIONS = 450  # of the handbook
+OFF_TOPIC_QUESTIONS = 100  # of the tuning bank, beside the handbook's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +50,14 @@ class Observation:
 def observe(inhouse: Inhouse, pairs: Sequence[QAPair], progress: Progress) -> list[Observation]:
     """What the decision would see for each question, through the serving path's own retrieval and reading."""
     found = []
+    chunks = inhouse.index.count_chunks()
     for done, pair in enumerate(pairs, 1):
         asked = standalone(pair.question, pair.history)
-        reading = first_hits(
-            inhouse.retriever.read(asked, inhouse.retriever.fuse(asked)),
-            inhouse.settings.answering.context_chunks,
-        )
+        hits = inhouse.retriever.fuse(asked)
+        reading = first_hits(inhouse.retriever.read(asked, hits), inhouse.settings.answering.context_chunks)
         nearest = float(np.max(inhouse.off_topic_bank @ inhouse.embedder.embed([asked])[0]))
         kind = "answerable" if pair.kind in ("answerable", "multi", "followup") else pair.kind
-        found.append(Observation(kind, features(asked, reading, nearest)))
+        found.append(Observation(kind, features(asked, hits, reading, off_topic=nearest, chunks=chunks)))
         progress("observe", done, len(pairs))
     return found
 
@@ -70,9 +75,10 @@ def fit(observations: Sequence[Observation]) -> dict[str, object]:
 
 _SEEN = {
     "covered": (
-        "dense_best", "dense_mean", "unit_best", "unit_third", "hit_best", "dense_of_unit", "lexical_of_unit",
+        "dense_best", "dense_mean", "dense_floor", "log_chunks", "unit_best", "unit_third", "dense_of_unit",
+        "lexical_of_unit",
     ),
-    "topic": ("dense_best", "dense_mean", "off_topic_margin", "unit_best", "hit_best"),
+    "topic": ("dense_best", "dense_mean", "dense_floor", "log_chunks", "off_topic_margin", "unit_best"),
 }  # fmt: skip
 
 
@@ -108,20 +114,43 @@ def probabilities(model: dict[str, object], rows: Sequence[Observation]) -> NDAr
     return np.asarray(1 / (1 + np.exp(-scores)))
 
 
+@contextmanager
+def background(files: Sequence[Path], pages: int) -> Iterator[list[Path]]:
+    """Folders with so many pages of `{path, text}` files (JSON lines, maybe xz), removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="inhouse-background-") as temporary:
+        for number, file in enumerate(files):
+            data = file.read_bytes()
+            text = (lzma.decompress(data) if file.suffix == ".xz" else data).decode("utf-8")
+            rows = [json.loads(line) for line in text.splitlines()]
+            chosen = random.Random(SEED).sample(rows, min(pages // len(files), len(rows)))
+            for count, row in enumerate(chosen):
+                (Path(temporary) / f"{number}-{count}.md").write_text(row["text"], encoding="utf-8")
+        yield [Path(temporary)] if files else []
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--adapter", type=Path, required=True)
-    parser.add_argument("--handbook", default="charity")
+    parser.add_argument("--background", type=Path, nargs="*", default=[], help="JSONL(.xz) files of pages")
+    parser.add_argument("--pages", type=int, default=900)
     args = parser.parse_args()
-    folder = PRACTICE / args.handbook
+    folder = PRACTICE / HELD_OUT
     bank = [question for questions in read_bank(OFF_TOPIC_BANK).values() for question in questions]
-    chosen = random.Random(13).sample(bank, min(OFF_TOPIC_QUESTIONS, len(bank)))
-    pairs = [pair for pair in load(folder / "questions.jsonl") if pair.kind != "injection"]
-    pairs += [QAPair(f"bank-{number}", "offtopic", question) for number, question in enumerate(chosen)]
-    with practice_assistant(folder, reader_adapter=args.adapter) as inhouse:
-        observations = observe(inhouse, pairs, console())
+    every = load(folder / "questions.jsonl")
+    pairs = random.Random(SEED).sample(every, min(QUESTIONS, len(every)))
+    pairs += [
+        QAPair(f"bank-{number}", "offtopic", question)
+        for number, question in enumerate(random.Random(SEED).sample(bank, OFF_TOPIC_QUESTIONS))
+    ]
+    observations: list[Observation] = []
+    with background(args.background, args.pages) as folders:
+        for beside in ([], folders) if folders else ([],):
+            with practice_assistant(
+                folder, reader_adapter=args.adapter, beside=beside, progress=console()
+            ) as inhouse:
+                observations += observe(inhouse, pairs, console())
     row = fit(observations)
     (args.adapter / FILE_NAME).write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(row))

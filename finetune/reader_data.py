@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from core.followup import standalone
 from core.interfaces import Embedder, Reranker
-from core.models.reader import passage_input, unit_input
+from core.models.reader import unit_input
 from core.progress import Progress, silent
 from core.reading import fold
 from core.settings import Settings
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 PRACTICE = Path(__file__).parent / "practice"
 _PASSAGES = 8  # retrieved chunks a question's texts are taken from, as at serving time
 _NEGATIVES = 24  # units kept of them, hardest first
-_PASSAGE_NEGATIVES = 3  # a passage costs five times as much as a unit,
-_PASSAGE_EVERY = 3  # and every third question is enough to keep the reranking in shape
 _ANSWERABLE = ("answerable", "multi", "followup")
 _NEAR, _SIMILAR = 8, 10  # NQG: neighbouring and similar sentences kept as negatives
 _SIMILAR_WITHIN = 150  # lines of NQG before and after, which is about an article
@@ -58,9 +56,9 @@ class Similarity:
 def groups_from_pairs(
     pairs: Sequence[QAPair], inhouse: Inhouse, *, seed: int, progress: Progress = silent
 ) -> list[ReaderGroup]:
-    """A group a pair over the units of the retrieved chunks, and for some one over the chunks themselves.
+    """A group a pair over the units of the retrieved chunks.
 
-    Positives are the units (chunks) that hold the evidence; an unanswerable or off-topic pair has none, and
+    Positives are the units that hold the evidence; an unanswerable or off-topic pair has none, and
     a pair made by contrast does not see the chunk that is withheld from it. Negatives come from the same
     retrieval as at serving time, the most similar to the question first.
     """
@@ -71,8 +69,6 @@ def groups_from_pairs(
         question = standalone(pair.question, pair.history)
         hits = _hits(pair, question, inhouse, by_source)
         groups += _unit_group(pair, question, hits, scorer)
-        if done % _PASSAGE_EVERY == 0:
-            groups += _passage_group(pair, question, hits)
         progress("collect passages", done, len(pairs))
     random.Random(seed).shuffle(groups)
     return groups
@@ -124,14 +120,6 @@ def _unit_group(
     if positive or not answerable:
         right = tuple(inputs[number] for number in sorted(positive))
         yield ReaderGroup(question, right, _hardest(question, others, scorer))
-
-
-def _passage_group(pair: QAPair, question: str, chunks: Sequence[Chunk]) -> Iterator[ReaderGroup]:
-    answerable = pair.kind in _ANSWERABLE
-    right = tuple(passage_input(chunk) for chunk in chunks if answerable and _holds(chunk.text, pair))
-    wrong = [passage_input(chunk) for chunk in chunks if not _holds(chunk.text, pair)]
-    if right or not answerable:
-        yield ReaderGroup(question, right, tuple(wrong[:_PASSAGE_NEGATIVES]))
 
 
 def evidence_units(pair: QAPair, units: Sequence[Unit]) -> set[int]:
@@ -189,15 +177,20 @@ def practice_handbooks() -> list[Path]:
 
 
 @contextmanager
-def practice_assistant(folder: Path, reader_adapter: Path | None = None) -> Iterator[Inhouse]:
-    """An assistant over one practice handbook, in a data folder that is removed at the end."""
+def practice_assistant(
+    folder: Path, reader_adapter: Path | None = None, beside: Sequence[Path] = (), progress: Progress = silent
+) -> Iterator[Inhouse]:
+    """An assistant over one practice handbook, in a data folder that is removed at the end.
+
+    `beside` are folders of other documents that are indexed with it.
+    """
     from core.bootstrap import Inhouse
     from ingestion.indexing import reindex
 
     with tempfile.TemporaryDirectory(prefix="inhouse-practice-") as temporary:
         settings = Settings(data_dir=Path(temporary))
         inhouse = Inhouse(settings, reader_adapter=reader_adapter)
-        reindex(settings, [folder / "docs"], embedder=inhouse.embedder)
+        reindex(settings, [folder / "docs", *beside], embedder=inhouse.embedder, progress=progress)
         try:
             yield inhouse
         finally:

@@ -65,6 +65,9 @@ class Index:
     def is_empty(self) -> bool:
         return self._catalogue.is_empty
 
+    def count_chunks(self) -> int:
+        return self._catalogue.count_chunks()
+
     @property
     def needs_rebuild(self) -> bool:
         """True where it was built with another embedder or other chunking than the settings ask for."""

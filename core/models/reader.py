@@ -1,8 +1,7 @@
 """The reader: MiniLM as a cross-encoder with a LoRA adapter; it says how well a text answers a question.
 
-The same model reranks passages and chooses the sentences of an answer. Its input is rendered here and
-nowhere else, for training as for serving: `passage_input` for a whole chunk, `unit_input` for a sentence,
-item or row of it.
+The same model reranks passages and chooses the sentences of an answer. Its input is rendered by
+`unit_input` and nowhere else, for training as for serving.
 """
 
 from __future__ import annotations
@@ -40,10 +39,6 @@ def heading_line(title: str, headings: Sequence[str]) -> str:
 def unit_input(chunk: Chunk, unit: Unit) -> str:
     inside = (unit.heading,) if unit.heading else ()
     return f"{heading_line(chunk.title, (*chunk.headings, *inside))}: {unit.in_context()}"
-
-
-def passage_input(chunk: Chunk) -> str:
-    return f"{heading_line(chunk.title, chunk.headings)}: {plain(chunk.text)}"
 
 
 def format_hash() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ModelError
-from core.models.reader import SHIPPED_ADAPTER, Reader, heading_line, passage_input, unit_input
+from core.models.reader import SHIPPED_ADAPTER, Reader, heading_line, unit_input
 from core.types import Chunk
 from core.units import split_units
 
@@ -62,7 +62,7 @@ def test_its_logits_do_not_depend_on_what_else_is_scored(reader: Reader) -> None
 def test_a_heading_that_repeats_the_one_before_is_said_once() -> None:
     assert heading_line("Leave", ("LEAVE", "Parents")) == "Leave > Parents"
     chunk = Chunk("c", "d", "d.md", "Leave", ("Parents",), "**Sixteen** weeks.", 0)
-    assert passage_input(chunk) == "Leave > Parents: Sixteen weeks."
+    assert unit_input(chunk, split_units(chunk.text)[0]) == "Leave > Parents: Sixteen weeks."
 
 
 def test_a_missing_adapter_is_named(tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ class ListedIndex:
     def is_empty(self) -> bool:
         return not self._texts
 
+    def count_chunks(self) -> int:
+        return len(self._texts)
+
     def dense(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
         return list(self._dense.items())[:k]
 
