@@ -15,7 +15,7 @@ from core.interfaces import Decoding, Draft, Reading, Reranker, ScoredUnit
 from core.models.reader import unit_input
 from core.settings import AnsweringSettings
 from core.types import Hit, Message, Usage
-from core.units import Unit, plain, split_units
+from core.units import Unit, split_units
 
 
 def read(question: str, hits: Sequence[Hit], reader: Reranker) -> Reading:
@@ -103,7 +103,7 @@ def compose(chosen: Sequence[ScoredUnit]) -> str:
     for number, scored in enumerate(chosen, 1):
         unit = scored.unit
         text = unit.readable().rstrip(" ;,")
-        own_lead = plain(unit.lead).rstrip(":") if unit.kind == "item" else ""
+        own_lead = unit.readable_lead() if unit.kind == "item" else ""
         if own_lead and own_lead == lead:
             parts[-1] = re.sub(r"\.?( \[\d+\])$", r"\1", parts[-1]) + ";"
             parts.append(f"{_closed(text)} [{number}]")

@@ -24,6 +24,7 @@ _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]*_]*(?=\s+[\"'“‘(\[*_`]*[
 _LIST_ITEM = re.compile(r"^(\s*)(?:[-*+•]|\d{1,3}[.)]|[a-zA-Z][.)])\s+(?:\[[ xX]\]\s+)?")
 _TABLE_RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$")
 _LONG_ITEM_WORDS = 45
+_FAQ_MARK = re.compile(r"^(?:A|Answer)\s*[:.]\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,17 @@ class Unit:
             return _row_sentence(self.text, self.lead)
         if self.kind == "code":
             return self.text.strip()
-        return plain(self.text)
+        return _FAQ_MARK.sub("", plain(self.text))
 
     def in_context(self) -> str:
         """`readable` with the lead-in in front: what the models read."""
-        if self.kind == "row" or not self.lead:
-            return self.readable()
-        return f"{plain(self.lead).rstrip(':')}: {self.readable()}"
+        lead = self.readable_lead()
+        return f"{lead}: {self.readable()}" if lead else self.readable()
+
+    def readable_lead(self) -> str:
+        """The lead-in as plain text without its colon; empty for a row, or where the unit begins so."""
+        lead = "" if self.kind == "row" else plain(self.lead).rstrip(":")
+        return "" if self.readable().startswith(lead) else lead
 
 
 def plain(text: str) -> str:

@@ -1,7 +1,7 @@
 """Names to arms. An arm is the answering path that the service uses, with one reader adapter.
 
 base        the shipped reader
-tuned       the active adapter of this installation
+tuned       the active adapter of this installation; where none was promoted, the newest
 anything else   the id of an adapter
 """
 
@@ -69,12 +69,12 @@ def adapter_of(settings: Settings, name: str) -> tuple[Path, str]:
         entry = registry.get(name)
         return _folder(entry), _describe(entry)
     active = registry.active(KIND)
-    if active is None:
-        raise UnknownModelError(
-            "No tuned reader is active. Train one with `inhouse retrain`, or choose one with "
-            "`inhouse models activate ID`."
-        )
-    return _folder(active), f"the active adapter, {_describe(active)}"
+    if active is not None:
+        return _folder(active), f"the active adapter, {_describe(active)}"
+    readers = [entry for entry in registry.list() if entry.kind == KIND]  # oldest first
+    if not readers:
+        raise UnknownModelError("There is no tuned reader yet. Train one with `inhouse retrain`.")
+    return _folder(readers[-1]), f"not promoted: {_describe(readers[-1])}"
 
 
 def _folder(entry: AdapterEntry) -> Path:

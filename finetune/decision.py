@@ -2,7 +2,7 @@
 
     python -m finetune.decision --adapter core/models/base_reader --background business.jsonl.xz ...
 
-The handbook is the one that the reader was not trained on, so that its scores there are as good or bad as on a
+The handbook is the one that the reader was not trained on, so that its scores there are as good or bad as on
 company's own documents; it is asked once alone and once among the background pages, as in a large index.
 Thresholds are chosen so that at most `OVER_REFUSAL` of the answerable questions are declined.
 """

@@ -52,6 +52,12 @@ def test_every_unit_stands_verbatim_where_it_says() -> None:
     assert {unit.heading for unit in units} == {"Title"}
 
 
+def test_a_unit_does_not_repeat_its_lead_in_or_the_mark_of_an_answer() -> None:
+    units = split_units("**Staff**: A: Yes.\n\nSee below:\n\n- See below: it is paid.")
+    assert [unit.in_context() for unit in units][-1] == "See below: it is paid."
+    assert split_units("A: Each parent may.")[0].readable() == "Each parent may."
+
+
 def test_a_long_item_is_cut_into_its_sentences() -> None:
     sentence = "The reader of this sentence has to be patient because it goes on and on. "
     units = split_units("- **Leave**: " + sentence * 5)

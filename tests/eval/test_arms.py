@@ -36,14 +36,22 @@ def test_tuned_is_the_active_adapter_and_an_id_is_that_adapter(settings: Setting
     assert description.startswith(second)
 
 
+def test_where_none_was_promoted_tuned_is_the_newest_and_says_so(settings: Settings) -> None:
+    add_adapter(settings, "one")
+    second = add_adapter(settings, "two")
+    path, description = adapter_of(settings, "tuned")
+    assert path == settings.adapters_dir / second
+    assert description.startswith("not promoted")
+
+
 def test_arms_that_do_not_exist_are_named_and_the_rest_remain(settings: Settings) -> None:
-    gone = add_adapter(settings, "gone")
     causal = add_adapter(settings, "chatty", kind="causal")
+    assert "no tuned reader yet" in open_arms(Inhouse(settings), ["base", "tuned"]).skipped["tuned"]
+    gone = add_adapter(settings, "gone")
     (settings.adapters_dir / gone / "adapter_model.safetensors").unlink()
     (settings.adapters_dir / gone).rmdir()
-    bench = open_arms(Inhouse(settings), ["base", "tuned", gone, causal, "reader-x", "base"])
+    bench = open_arms(Inhouse(settings), ["base", gone, causal, "reader-x", "base"])
     assert [arm.name for arm in bench.arms] == ["base"]
-    assert "No tuned reader is active" in bench.skipped["tuned"]
     assert f"The files of the adapter {gone} are gone" in bench.skipped[gone]
     assert "is of kind causal" in bench.skipped[causal]
     assert "no adapter 'reader-x'" in bench.skipped["reader-x"]
