@@ -111,7 +111,6 @@ class Answerer:
             reading = first_hits(self.retriever.read(asked, hits), self.settings.answering.context_chunks)
         with watch.stage("decide"):
             values = features(
-                asked,
                 hits,
                 reading,
                 off_topic=self._off_topic_similarity(asked),

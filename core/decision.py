@@ -22,9 +22,7 @@ Verdict = Literal["answer", "no_answer", "off_topic"]
 FILE_NAME = "decision.json"
 
 
-def features(
-    question: str, hits: Sequence[Hit], reading: Reading, *, off_topic: float, chunks: int
-) -> dict[str, float]:
+def features(hits: Sequence[Hit], reading: Reading, *, off_topic: float, chunks: int) -> dict[str, float]:
     """What the two models see.
 
     `hits` are all candidates of the search, `off_topic` the cosine to the nearest question of the off-topic
@@ -32,19 +30,13 @@ def features(
     """
     dense = sorted((hit.dense for hit in hits), reverse=True) or [0.0]
     logits = [scored.logit for scored in reading.units[:3]] or [-10.0]
-    best = reading.hits[reading.units[0].hit] if reading.units else None
     return {
-        "dense_best": dense[0],
         "dense_mean": sum(dense[:5]) / len(dense[:5]),
-        "dense_floor": dense[-1],
         "log_chunks": math.log(max(1, chunks)),
         "off_topic_margin": dense[0] - off_topic,
         "unit_best": logits[0],
         "unit_third": logits[-1],
         "hit_best": reading.hits[0].score if reading.hits else 0.0,
-        "dense_of_unit": best.dense if best else 0.0,
-        "lexical_of_unit": best.lexical if best else 0.0,
-        "words": math.log1p(len(question.split())),
     }
 
 

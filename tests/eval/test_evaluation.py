@@ -141,9 +141,8 @@ def test_a_bad_question_file_is_refused_before_anything_is_loaded(tmp_path: Path
 
 @pytest.mark.skipif(not SHIPPED_ADAPTER.is_dir(), reason="the base reader is not trained yet")
 def test_base_answers_from_indexed_documents_through_the_whole_path(tmp_path: Path) -> None:
-    from ingestion.indexing import reindex
-
     from core.bootstrap import Inhouse
+    from ingestion.indexing import reindex
 
     docs = tmp_path / "docs"
     docs.mkdir()
