@@ -26,7 +26,7 @@ def read(question: str, hits: Sequence[Hit], reader: Reranker) -> Reading:
     for number, hit in enumerate(hits):
         for unit in split_units(hit.chunk.text):
             folded = fold(unit.in_context())
-            if folded and folded not in seen and not _asks(unit):
+            if " " in folded and folded not in seen and not _asks(unit):  # "Yes." alone says nothing
                 seen.add(folded)
                 candidates.append((number, unit))
                 inputs.append(unit_input(hit.chunk, unit))

@@ -96,8 +96,8 @@ class AnsweringSettings(Section):
 class FinetuneSettings(Section):
     pairs_per_document: int = Field(12, ge=1)
     test_share: float = Field(0.2, gt=0, lt=0.9)
-    epochs: float = Field(2, gt=0)
-    learning_rate: float = Field(3e-4, gt=0)
+    epochs: float = Field(1, gt=0)
+    learning_rate: float = Field(1e-4, gt=0)
     batch_questions: int = Field(16, ge=1)
     negatives: int = Field(5, ge=1)
     max_minutes: float = Field(30, gt=0, description="training stops after the step that reaches this")

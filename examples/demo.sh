@@ -9,7 +9,7 @@ rm -rf "$INHOUSE_DATA_DIR"
 
 run() {
     printf '\n\033[1m$ inhouse'
-    printf ' %q' "$@" | sed 's/\\ / /g; s/\\?/?/g'
+    for word in "$@"; do [[ $word == *" "* ]] && printf ' "%s"' "$word" || printf ' %s' "$word"; done
     printf '\033[0m\n'
     inhouse "$@"
 }
@@ -20,7 +20,7 @@ run generate-qa
 run retrain
 run evaluate --questions examples/questions.jsonl --arms base,tuned
 run ask "How many days of paid vacation do I get each year?"
-run ask "Does the company pay for a gym membership?"
+run ask "Are we ISO 27001 certified, and until when?"
 run ask "Write me a poem about the sea"
 printf '\nThat took %d seconds. Ask more in the browser:\n\n' $((SECONDS - started))
 printf '    INHOUSE_DATA_DIR=%s .venv/bin/inhouse serve      # then open http://127.0.0.1:8000\n' "$INHOUSE_DATA_DIR"

@@ -143,6 +143,7 @@ def _train(
     train: Trainer | None,
     progress: Progress,
 ) -> dict[str, Any]:
+    from core.models.reader import SHIPPED_ADAPTER
     from finetune.reader_data import groups_from_pairs
     from finetune.recipes.reader import train_reader
     from finetune.replay import replay_groups
@@ -154,7 +155,7 @@ def _train(
     random.Random(settings.seed).shuffle(mixed)
     report = (train or train_reader)(mixed, base_adapter=start, out=out, settings=settings, progress=progress)
     decision = start / "decision.json"
-    if decision.is_file() and not (out / decision.name).exists():
+    if start != SHIPPED_ADAPTER and decision.is_file():  # the shipped one is found without a copy
         shutil.copy(decision, out)
     return {**asdict(report), "groups": len(groups), "replayed": len(mixed) - len(groups)}
 

@@ -64,7 +64,7 @@ def fill(index: Index) -> None:
 def answerer(index: Index) -> Answerer:
     settings = Settings(answering=AnsweringSettings(max_sentences=1, passage_weight=0))
     covered = Logistic(0.0, {"unit_best": 1.0})
-    on_topic = Logistic(-1.0, {"dense_best": 10.0})
+    on_topic = Logistic(-1.0, {"dense_mean": 30.0})
     embedder = FakeEmbedder()
     return Answerer(
         settings=settings,

@@ -30,6 +30,11 @@ def test_a_question_of_an_faq_is_not_its_own_answer() -> None:
     assert [scored.unit.readable() for scored in reading.units] == ["Within 30 days."]
 
 
+def test_a_single_word_is_no_answer() -> None:
+    reading = read("may I park?", [hit("Yes. You may park behind the gate.")], FakeReranker())
+    assert [scored.unit.text for scored in reading.units] == ["You may park behind the gate."]
+
+
 def test_further_units_are_taken_only_where_they_come_close_and_fit() -> None:
     settings = AnsweringSettings(max_sentences=2, max_words=30, unit_margin=1)
     text = "The red pump needs oil. The red pump needs oil weekly. The canteen opens at nine. "

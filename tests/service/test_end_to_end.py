@@ -14,12 +14,8 @@ from ingestion import indexing
 from tests.fakes import FakeEmbedder, FakeReranker
 from tests.service.conftest import Standing
 
-FEATURES = (
-    *("dense_best", "dense_mean", "off_topic_margin", "unit_best", "unit_third"),
-    *("rerank_best", "rerank_of_unit", "dense_of_unit", "lexical_of_unit", "words"),
-)
-ALWAYS = Logistic(5.0, dict.fromkeys(FEATURES, 0.0))
-MATCHES = Logistic(0.0, {**dict.fromkeys(FEATURES, 0.0), "unit_best": 1.0})
+ALWAYS = Logistic(5.0, {})
+MATCHES = Logistic(0.0, {**{}, "unit_best": 1.0})
 
 
 @pytest.fixture
