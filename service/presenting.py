@@ -57,9 +57,8 @@ def generated(payload: Mapping[str, Any]) -> str:
 
 
 def retrained(payload: Mapping[str, Any]) -> str:
-    verdict = "promoted" if payload["promoted"] else "not promoted"
     figures = "\n".join(f"  {name}: {_figure(value)}" for name, value in payload["metrics"].items())
-    head = f"Adapter {payload['adapter']} {verdict}: {payload['reason']} ({payload['seconds']:.0f} s)"
+    head = f"Adapter {payload['adapter']}: {payload['reason']} ({payload['seconds']:.0f} s)"
     return f"{head}\n{figures}" if figures else head
 
 
