@@ -35,8 +35,8 @@ from finetune.refusals import OFF_TOPIC_BANK, read_bank
 
 SEED = 13
 COVERED_THRESHOLD = 0.5  # a wrong answer and a wrong refusal count alike
-# Against 0.5 this costs 0.3 points of answers on the held-out handbook and redirects 1 to 2 points more. It and the
-# features below were compared on the Sourcegraph questions too, which therefore do not test them fairly.
+# Against 0.5 this costs 0.3 points of answers on the held-out handbook and redirects 1 to 2 points more.
+# It and the features below were compared on the Sourcegraph questions too, which do not test them fairly now.
 ON_TOPIC_THRESHOLD = 0.6
 QUESTIONS = 450  # of the handbook
 OFF_TOPIC_QUESTIONS = 100  # of the tuning bank, beside the handbook's own
