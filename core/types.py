@@ -9,8 +9,52 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from core.units import plain
+
 AnswerType = Literal["answer", "no_answer", "off_topic", "blocked"]
 Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What a folder's `.inhouse.toml` says of the documents in it; it travels to every chunk."""
+
+    collection: str = ""
+    tags: tuple[str, ...] = ()
+    language: str = ""
+    groups: tuple[str, ...] = ()  # who may see them; empty: everybody
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Labels:
+        return cls(row["collection"], tuple(row["tags"]), row["language"], tuple(row["groups"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which passages a search may find: those that agree with every field that is set.
+
+    `groups` are the asker's; None stands for somebody who may see everything, such as who runs the command
+    line.
+    """
+
+    collection: str = ""
+    tags: tuple[str, ...] = ()  # any of them
+    language: str = ""
+    groups: tuple[str, ...] | None = None
+
+    def allow(self, labels: Labels) -> bool:
+        return (
+            (not self.collection or self.collection == labels.collection)
+            and (not self.tags or not set(self.tags).isdisjoint(labels.tags))
+            and (not self.language or self.language == labels.language)
+            and (self.groups is None or not labels.groups or not set(self.groups).isdisjoint(labels.groups))
+        )
+
+
+EVERYTHING = Filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +72,7 @@ class Document:
     text: str
     content_hash: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    labels: Labels = Labels()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +88,17 @@ class Chunk:
     ordinal: int  # position within the document, from 0
     tokens: int = 0  # by the embedder's tokenizer, headings included
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    labels: Labels = Labels()
 
     @property
     def heading(self) -> str:
         """The heading path as people read it: `Leave > Parental leave`."""
         return " > ".join(self.headings)
+
+    @property
+    def searched(self) -> str:
+        """What stands for the chunk in both searches: title, headings and text, without Markdown marks."""
+        return "\n".join(part for part in (self.title, self.heading, plain(self.text)) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from core.types import Chunk, Document
-from core.units import plain
+from core.types import Chunk, Document, Labels
 from ingestion.spans import CountTokens, Span, SpannedText
 from ingestion.structure import Piece, Section, sections
 
@@ -42,16 +41,13 @@ def chunk(
     return found
 
 
-def embedding_text(passage: Chunk) -> str:
-    """What stands for a chunk in the vector space: title, headings and text, without Markdown marks."""
-    return "\n".join(part for part in (passage.title, passage.heading, plain(passage.text)) if part)
-
-
 def _chunk(
     document: Document, path: tuple[str, ...], text: str, ordinal: int, tokens: int, page: int | None
 ) -> Chunk:
-    # Whatever is embedded is part of the id: the same id always means the same vector.
+    # Whatever is stored with the vector is part of the id: the same id always means the same vector.
     embedded = "\n".join((document.title, *path, text))
+    if document.labels != Labels():
+        embedded += repr(document.labels)  # they stand beside the vector
     digest = hashlib.sha1(embedded.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return Chunk(
         id=f"{document.id}-{ordinal}-{digest}",
@@ -63,6 +59,7 @@ def _chunk(
         ordinal=ordinal,
         tokens=tokens,
         metadata={} if page is None else {"page": page},
+        labels=document.labels,
     )
 
 

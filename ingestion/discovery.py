@@ -9,20 +9,11 @@ from pathlib import Path
 
 from core.errors import SourceError
 from core.index.catalogue import IndexedDocument
+from ingestion.labels import FolderLabels
 from ingestion.loaders import LOADERS, UNSUPPORTED, document_id
+from ingestion.sources import FileSource
 
 _FORMATS = "Markdown, HTML, PDF, DOCX, CSV and text"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file to index; `source` is its POSIX path below `root`."""
-
-    id: str
-    path: Path
-    root: Path
-    source: str
-    stat: os.stat_result
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +27,7 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class Discovery:
     scopes: tuple[Path, ...]  # the folders and files that were asked for, absolute
-    sources: tuple[Source, ...]
+    sources: tuple[FileSource, ...]
     failures: tuple[Failure, ...]
     unreadable: tuple[Path, ...]  # folders that could not be listed: what was indexed of them stays
 
@@ -55,9 +46,10 @@ def discover(paths: Sequence[Path], known: Iterable[IndexedDocument]) -> Discove
     documents = list(known)
     roots = {Path(document.root) for document in documents}
     scopes = tuple(_existing(path) for path in paths)
-    found: dict[str, Source] = {}
+    found: dict[str, FileSource] = {}
     failures: list[Failure] = []
     unreadable: list[Path] = []
+    folder_labels: dict[Path, FolderLabels] = {}
     for scope in scopes:
         root = _root(scope, roots | {other for other in scopes if other.is_dir()})
         before = len(found) + len(failures)
@@ -65,9 +57,8 @@ def discover(paths: Sequence[Path], known: Iterable[IndexedDocument]) -> Discove
             source = path.relative_to(root).as_posix()
             try:
                 source.encode()
-                found.setdefault(
-                    document_id(path), Source(document_id(path), path, root, source, path.stat())
-                )
+                number, labels = document_id(path), folder_labels.setdefault(root, FolderLabels(root))
+                found.setdefault(number, FileSource(number, path, root, source, path.stat(), labels))
             except UnicodeEncodeError:
                 name = source.encode("utf-8", "replace").decode()
                 failures.append(Failure(name, "Its name is not valid UTF-8; rename it."))

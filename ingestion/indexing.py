@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,9 +19,10 @@ from core.interfaces import Embedder, FloatMatrix
 from core.progress import Progress, silent
 from core.settings import Settings
 from core.types import Chunk, Document
-from ingestion.chunking import chunk, embedding_text
-from ingestion.discovery import Discovery, Failure, Source, discover
-from ingestion.loaders import EmptySourceError, content_hash, load
+from ingestion.chunking import chunk
+from ingestion.discovery import Discovery, Failure, discover
+from ingestion.loaders import EmptySourceError
+from ingestion.sources import Source, is_dated
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,14 @@ class ReindexReport:
     """`documents` and `chunks` are what the index holds now, of all folders together.
 
     `unchanged` counts files whose content is the one that was indexed, also where `full` embedded them again.
+    A file that is found at another place counts as `moved`, neither as added nor as deleted.
     """
 
     documents: int
     chunks: int
     added: int
     updated: int
+    moved: int
     deleted: int
     unchanged: int
     failed: tuple[Failure, ...]
@@ -73,6 +77,7 @@ def reindex(
             chunks=sum(document.chunks for document in documents),
             added=run.added,
             updated=run.updated,
+            moved=run.moved,
             deleted=run.deleted,
             unchanged=run.unchanged,
             failed=tuple(run.failed),
@@ -94,10 +99,14 @@ class _Run:
     progress: Progress
     added: int = 0
     updated: int = 0
+    moved: int = 0
     deleted: int = 0
     unchanged: int = 0
     failed: list[Failure] = field(default_factory=list)
     waiting: list[tuple[Source, Document, list[Chunk]]] = field(default_factory=list)
+    gone: Counter[str] = field(
+        default_factory=Counter
+    )  # content hashes of files that went, for those that moved
 
     def sync(self, discovery: Discovery) -> None:
         known = {document.id: document for document in self.index.documents()}
@@ -128,31 +137,41 @@ class _Run:
                 self._forget(before, settled)
             return
         settled.add(source.id)
-        if before is None:
+        self._count(document, before)
+        self.waiting.append((source, document, chunks))
+        if sum(len(chunks) for _, _, chunks in self.waiting) >= self.settings.ingestion.batch_chunks:
+            self._flush()
+
+    def _count(self, document: Document, before: IndexedDocument | None) -> None:
+        if before is None and self.gone[document.content_hash] > 0:
+            self.gone[document.content_hash] -= 1
+            self.moved += 1
+            self.deleted -= 1
+        elif before is None:
             self.added += 1
         elif before.content_hash == document.content_hash:
             self.unchanged += 1
         else:
             self.updated += 1
-        self.waiting.append((source, document, chunks))
-        if sum(len(chunks) for _, _, chunks in self.waiting) >= self.settings.ingestion.batch_chunks:
-            self._flush()
 
     def _is_current(self, source: Source, before: IndexedDocument) -> bool:
         """True where the index holds this content already; its file's new date is noted."""
-        same_place = before.root == str(source.root) and before.fingerprint == self.index.fingerprint
+        same_place = before.root == source.root and before.fingerprint == self.index.fingerprint
         if self.writer.rebuild or not same_place or before.id in self.writer.damaged:
             return False
-        if (before.size, before.mtime_ns) == (source.stat.st_size, source.stat.st_mtime_ns):
-            return True
-        if before.content_hash != content_hash(source.path):
+        if before.labels != source.labels():
             return False
-        self.writer.touch(before.id, source.stat)
+        if is_dated(source, before):
+            return True
+        if before.content_hash != source.content_hash():
+            return False
+        if source.stat is not None:
+            self.writer.touch(before.id, source.stat)
         return True
 
     def _load(self, source: Source) -> tuple[Document, list[Chunk]]:
         settings = self.settings.ingestion
-        document = load(source.path, source.root, max_mb=settings.max_file_mb)
+        document = source.load(settings)
         chunks = chunk(
             document,
             count_tokens=self.embedder.count_tokens,
@@ -167,10 +186,11 @@ class _Run:
         self.writer.remove(document.id)
         settled.add(document.id)
         self.deleted += 1
+        self.gone[document.content_hash] += 1
 
     def _flush(self) -> None:
         """Embeds the chunks that wait, and hands their documents to the writer."""
-        vectors = self._embed([passage for _, _, chunks in self.waiting for passage in chunks])
+        vectors = self._vectors([passage for _, _, chunks in self.waiting for passage in chunks])
         first = 0
         for source, document, chunks in self.waiting:
             part = vectors[first : first + len(chunks)]
@@ -187,9 +207,18 @@ class _Run:
         if documents:
             self.progress("embedding other folders", len(documents), len(documents))
 
+    def _vectors(self, chunks: Sequence[Chunk]) -> FloatMatrix:
+        """(len(chunks), dimension); a text that is indexed already, as of a moved file, keeps its vector."""
+        known = self.writer.known_vectors(chunks)
+        if not known:
+            return self._embed(chunks)
+        fresh = [passage for passage in chunks if passage.id not in known]
+        known.update(zip((passage.id for passage in fresh), self._embed(fresh), strict=True))
+        return np.stack([known[passage.id] for passage in chunks])
+
     def _embed(self, chunks: Sequence[Chunk]) -> FloatMatrix:
         """(len(chunks), dimension) in the chunks' order; batches of like length save padding."""
-        texts = [embedding_text(passage) for passage in chunks]
+        texts = [passage.searched for passage in chunks]
         order = sorted(range(len(texts)), key=lambda position: len(texts[position]))
         vectors = np.zeros((len(texts), self.embedder.dimension), dtype=np.float32)
         size = self.settings.ingestion.batch_chunks

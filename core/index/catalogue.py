@@ -1,6 +1,7 @@
-"""The catalogue: which documents and chunks the index holds, and their words for BM25. It is the truth.
+"""The catalogue: which documents and chunks the index holds. It is the truth.
 
-The vector store may for a moment hold more than the catalogue knows: a reader drops ids that are not here.
+The stores of vectors and words may for a moment hold more than the catalogue knows: a reader drops ids that
+are not here.
 """
 
 from __future__ import annotations
@@ -12,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from core.index.database import Database
-from core.index.lexical import match_expression, search_terms
-from core.types import Chunk
+from core.types import Chunk, Filters, Labels
 
 _CHUNK = (
-    "SELECT chunks.id, document_id, source, title, headings, text, ordinal, tokens, metadata"
-    " FROM chunks JOIN documents ON documents.id = document_id"
+    "SELECT chunks.id, document_id, source, title, headings, text, ordinal, tokens, metadata, labels.value"
+    " FROM chunks JOIN documents ON documents.id = document_id JOIN labels ON labels.id = label"
 )
-_BM25 = "bm25(words, 1.0, 1.0, 1.0)"  # weights of title, headings, text
 _VARIABLES = 500  # of one SQL statement
 
 
@@ -36,7 +35,8 @@ class IndexedDocument:
     size: int  # bytes
     mtime_ns: int
     indexed_at: float
-    fingerprint: str = ""  # of the settings that its chunks were made with
+    fingerprint: str  # of the settings that its chunks were made with
+    labels: Labels
 
     @property
     def path(self) -> Path:
@@ -59,19 +59,17 @@ class Catalogue:
 
     def documents(self) -> list[IndexedDocument]:
         rows = self._database.select(
-            "SELECT documents.id, root, source, title, content_hash, count(number), size, mtime_ns,"
-            " indexed_at, fingerprint FROM documents LEFT JOIN chunks ON document_id = documents.id"
-            " GROUP BY documents.id ORDER BY root, source"
+            "SELECT documents.id, root, source, title, content_hash, chunks, size, mtime_ns, indexed_at,"
+            " fingerprint, value FROM documents JOIN labels ON labels.id = label ORDER BY root, source"
         )
-        return [IndexedDocument(*row) for row in rows]
+        return [_document(*row) for row in rows]
 
     @property
     def is_empty(self) -> bool:
-        return not self._database.select("SELECT 1 FROM chunks LIMIT 1")
+        return self.count_chunks() == 0
 
     def count_chunks(self) -> int:
-        rows = self._database.select("SELECT count(*) FROM chunks")
-        return int(rows[0][0]) if rows else 0
+        return int(self.meta("chunks") or 0)
 
     def chunks(self, chunk_ids: Iterable[str]) -> dict[str, Chunk]:
         """The chunks that exist among the ids, in the order of the ids."""
@@ -101,23 +99,42 @@ class Catalogue:
         """Every chunk id with its document's id."""
         return dict(self._database.select("SELECT id, document_id FROM chunks"))
 
-    def lexical(self, query: str, k: int) -> list[tuple[str, float]]:
-        """Up to k (chunk id, BM25), best first. Any word of the query counts, stop words do not.
+    def twins(self, digests: Iterable[str]) -> dict[str, str]:
+        """Of each digest that the index holds, the id of a chunk that has it."""
+        wanted = list(dict.fromkeys(digests))
+        found: dict[str, str] = {}
+        for start in range(0, len(wanted), _VARIABLES):
+            part = wanted[start : start + _VARIABLES]
+            marks = ",".join("?" * len(part))
+            statement = f"SELECT digest, min(id) FROM chunks WHERE digest IN ({marks}) GROUP BY digest"
+            found.update(self._database.select(statement, part))
+        return found
 
-        FTS5's bm25 (k1 = 1.2, b = 0.75) is negative where better; here it is positive.
-        """
-        terms = search_terms(query)
-        if not terms or k <= 0:
-            return []
-        rows = self._database.select(
-            f"SELECT chunks.id, -{_BM25} FROM words JOIN chunks ON number = words.rowid"
-            f" WHERE words MATCH ? ORDER BY {_BM25}, number LIMIT ?",
-            (match_expression(terms), k),
-        )
-        return [(str(chunk_id), float(score)) for chunk_id, score in rows]
+    def denied(self, filters: Filters) -> tuple[list[int], list[int]]:
+        """The numbers of the labels that the filters leave out, and of those that they let through."""
+        rows = self._database.select("SELECT id, value FROM labels ORDER BY id")
+        allowed = {number: filters.allow(Labels.from_json(json.loads(value))) for number, value in rows}
+        return [number for number in allowed if not allowed[number]], [
+            number for number in allowed if allowed[number]
+        ]
+
+
+def _document(*row: Any) -> IndexedDocument:
+    *values, labels = row
+    return IndexedDocument(*(*values, Labels.from_json(json.loads(labels))))
 
 
 def _chunk(row: tuple[Any, ...]) -> Chunk:
-    chunk_id, document_id, source, title, headings, text, ordinal, tokens, metadata = row
-    path = tuple(json.loads(headings))
-    return Chunk(chunk_id, document_id, source, title, path, text, ordinal, tokens, json.loads(metadata))
+    chunk_id, document_id, source, title, headings, text, ordinal, tokens, metadata, labels = row
+    return Chunk(
+        chunk_id,
+        document_id,
+        source,
+        title,
+        tuple(json.loads(headings)),
+        text,
+        ordinal,
+        tokens,
+        json.loads(metadata),
+        Labels.from_json(json.loads(labels)),
+    )

@@ -1,7 +1,10 @@
 """The SQLite file behind the catalogue: its tables, its connections, and what its faults are called.
 
-meta ── version, fingerprint, collection, embedder, dimension
-documents 1 ── n chunks 1 ── 1 words (FTS5: title, headings and plain text, porter stems)
+meta ── version, fingerprint, build, embedder, dimension, name, chunks, dead
+labels 1 ── n documents 1 ── n chunks
+
+Each schema has a file of its own: while a new version of Inhouse builds its index, the one before goes on
+reading the old file, which goes with the first commit.
 """
 
 from __future__ import annotations
@@ -15,24 +18,33 @@ from typing import Any
 
 from core.errors import IndexUnavailableError
 
-SCHEMA = 1
+SCHEMA = 2
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE labels (id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE);
 CREATE TABLE documents (
     id TEXT PRIMARY KEY, root TEXT NOT NULL, source TEXT NOT NULL, title TEXT NOT NULL,
-    content_hash TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, indexed_at REAL NOT NULL,
-    fingerprint TEXT NOT NULL
+    content_hash TEXT NOT NULL, chunks INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    indexed_at REAL NOT NULL, fingerprint TEXT NOT NULL, label INTEGER NOT NULL REFERENCES labels (id)
 );
 CREATE TABLE chunks (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
     document_id TEXT NOT NULL REFERENCES documents (id), ordinal INTEGER NOT NULL,
-    headings TEXT NOT NULL, text TEXT NOT NULL, tokens INTEGER NOT NULL, metadata TEXT NOT NULL
+    headings TEXT NOT NULL, text TEXT NOT NULL, tokens INTEGER NOT NULL, metadata TEXT NOT NULL,
+    searched TEXT NOT NULL, digest TEXT NOT NULL
 );
 CREATE INDEX chunks_by_document ON chunks (document_id, ordinal);
-CREATE VIRTUAL TABLE words USING fts5 (
-    title, headings, text, tokenize = 'porter unicode61 remove_diacritics 2'
-);
+CREATE INDEX chunks_by_digest ON chunks (digest);
 """
+
+
+def catalogue_path(folder: Path) -> Path:
+    return folder / f"catalogue-{SCHEMA}.sqlite3"
+
+
+def older_catalogues(folder: Path) -> list[Path]:
+    """Files of other schemas, which other versions of Inhouse wrote."""
+    return sorted(path for path in folder.glob("catalogue*.sqlite3") if path != catalogue_path(folder))
 
 
 @contextmanager
@@ -71,6 +83,7 @@ class Database:
         with named_faults(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = _connect(self.path)
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded by a new file alone
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
             connection.execute("BEGIN IMMEDIATE")
@@ -96,15 +109,9 @@ class Database:
         if inode is None:
             return None
         connection = _connect(self.path)  # the first of this thread, or the file was deleted and made anew
-        schema = connection.execute("PRAGMA user_version").fetchone()[0]
-        if schema != SCHEMA:
-            connection.close()
-            if schema == 0:  # the first writer has not committed yet
-                return None
-            raise IndexUnavailableError(
-                f"The index in {self.path.parent} was written by another version of Inhouse;"
-                " delete that folder and run `inhouse reindex`."
-            )
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            connection.close()  # the first writer has not committed yet
+            return None
         connection.execute("PRAGMA query_only = ON")
         self._local.connection = inode, connection
         with self._guard:

@@ -1,7 +1,8 @@
-"""The index of all documents: dense search in Chroma, BM25 in SQLite, and the catalogue that keeps both true.
+"""The index of all documents: dense search in Chroma, BM25 in tantivy, a catalogue that keeps them true.
 
-Folder: catalogue.sqlite3 (documents, chunks, words, version), chroma/ (vectors), lock (held by who writes).
-A reader sees the state before a commit or after it, in any process: it compares the version at each search.
+Folder: catalogue-2.sqlite3 (documents, chunks, version), vectors/BUILD (Chroma), words/VERSION (tantivy),
+lock (held by who writes). A reader sees the state before a commit or after it, in any process: it compares
+the version at each search.
 """
 
 from __future__ import annotations
@@ -10,31 +11,36 @@ import hashlib
 import json
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import IndexLockedError, IndexUnavailableError
+from core.errors import IndexEmptyError, IndexLockedError, IndexUnavailableError
 from core.index.catalogue import Catalogue, IndexedDocument
-from core.index.database import SCHEMA, Database
+from core.index.database import SCHEMA, Database, catalogue_path, older_catalogues
+from core.index.lexical import codes, search_terms
 from core.index.transaction import Transaction
-from core.index.vectors import ChromaVectors, open_store
-from core.index.writer import Writer
+from core.index.vectors import ChromaVectors, VectorBuilds, label_filter
+from core.index.words import Words
+from core.index.writer import Writer, words_folder
 from core.settings import Settings
-from core.types import Chunk
+from core.types import EVERYTHING, Chunk, Filters
 
-_CHUNKING = 1  # raise it when chunks of the same text come out differently
-_CATALOGUE = "catalogue.sqlite3"
+_CHUNKING = 2  # raise it when chunks of the same text come out differently
+_Found = TypeVar("_Found")
+_OVERFETCH = 4  # hits asked for, for each that is wanted, where labels may leave some out
 
 
 @dataclass(frozen=True, slots=True)
 class _Handle:
     version: int
-    collection: str
+    build: str
     vectors: ChromaVectors
+    words: Words
 
 
 class Index:
@@ -46,8 +52,9 @@ class Index:
         self._embedder = embedder_name
         self._dimension = dimension
         self.fingerprint = _fingerprint(settings, embedder_name, dimension)  # what the settings ask for
-        self._database = Database(self._folder / _CATALOGUE)
+        self._database = Database(catalogue_path(self._folder))
         self._catalogue = Catalogue(self._database)
+        self._builds = VectorBuilds(self._folder / "vectors", self._url)
         self._handle: _Handle | None = None
         self._opening = threading.Lock()
 
@@ -63,6 +70,12 @@ class Index:
 
     @property
     def is_empty(self) -> bool:
+        """Raises IndexUnavailableError where only another version of Inhouse has indexed anything."""
+        if self.version == 0 and older_catalogues(self._folder):
+            raise IndexUnavailableError(
+                f"The index in {self._folder} was written by another version of Inhouse; run"
+                " `inhouse reindex` on all your folders to build it anew."
+            )
         return self._catalogue.is_empty
 
     def count_chunks(self) -> int:
@@ -73,26 +86,32 @@ class Index:
         """True where it was built with another embedder or other chunking than the settings ask for."""
         return (self._catalogue.meta("fingerprint") or self.fingerprint) != self.fingerprint
 
-    def dense(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
+    def dense(
+        self, vector: NDArray[np.float32], k: int, filters: Filters = EVERYTHING
+    ) -> list[tuple[str, float]]:
         """Up to k (chunk id, cosine similarity), best first. `vector`: (dimension,) of length 1."""
         if k <= 0 or self.is_empty:
             return []
         self._check_embedder()
-        while True:
-            version = self.version
-            try:
-                hits = self._dense(vector, k)
-            except IndexUnavailableError:
-                if self.version == version:
-                    raise
-                self._handle = None  # the collection went away under the search: a rebuild was committed
-                continue
-            if self.version == version:
-                return hits
+        return self._at_one_version(lambda handle: self._dense(handle.vectors, vector, k, filters))
 
-    def lexical(self, query: str, k: int) -> list[tuple[str, float]]:
-        """Up to k (chunk id, BM25 > 0), best first; any text is a valid query."""
-        return self._catalogue.lexical(query, k)
+    def lexical(self, query: str, k: int, filters: Filters = EVERYTHING) -> list[tuple[str, float]]:
+        """Up to k (chunk id, BM25 > 0), best first; any text is a valid query.
+
+        Any word of the query counts, stop words do not; a code (`ERR-4711`) counts as a whole besides.
+        """
+        if k <= 0 or self.is_empty:
+            return []
+        denied, _ = self._catalogue.denied(filters)
+        return self._at_one_version(
+            lambda handle: handle.words.search(search_terms(query), codes(query), k, denied)
+        )
+
+    def words(self) -> Words:
+        """The words of the current version. Raises IndexEmptyError where there is none."""
+        if self.is_empty:
+            raise IndexEmptyError("Nothing has been indexed yet. Run `inhouse reindex FOLDER` first.")
+        return self._at_one_version(lambda handle: handle.words)
 
     def chunks(self, ids: Iterable[str]) -> dict[str, Chunk]:
         """The chunks that exist among the ids, in the order of the ids."""
@@ -121,13 +140,13 @@ class Index:
         """
         with self._locked():
             prefix = self._collection_prefix()
-            store = open_store(self._folder / "chroma", self._url)
             transaction = Transaction(self._database)
             try:
                 writer = Writer(
                     self._catalogue,
                     transaction,
-                    store,
+                    self._builds,
+                    folder=self._folder,
                     prefix=prefix,
                     meta={
                         "fingerprint": self.fingerprint,
@@ -151,26 +170,56 @@ class Index:
         self._handle = None
         self._database.close()
 
-    def _dense(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
-        vectors = self._vectors()
-        asked = k
+    def _at_one_version(self, search: Callable[[_Handle], _Found]) -> _Found:
+        """What the search finds, begun and ended at the same version."""
         while True:
-            found = vectors.search(vector, asked)
+            version = self.version
+            try:
+                found = search(self._opened())
+            except IndexUnavailableError:
+                if self.version == version:
+                    raise
+                self._handle = None  # its files went away under the search: another state was committed
+                continue
+            if self.version == version:
+                return found
+
+    def _dense(
+        self, vectors: ChromaVectors, vector: NDArray[np.float32], k: int, filters: Filters
+    ) -> list[tuple[str, float]]:
+        denied, allowed = self._catalogue.denied(filters)
+        if denied and not allowed:
+            return []
+        asked, where = (_OVERFETCH * k, None) if denied else (k, None)
+        while True:
+            found = vectors.search(vector, asked, where)
             known = self._catalogue.chunks(chunk_id for chunk_id, _ in found)
-            hits = [(chunk_id, cosine) for chunk_id, cosine in found if chunk_id in known]
+            hits = [
+                (chunk_id, cosine)
+                for chunk_id, cosine in found
+                if chunk_id in known and filters.allow(known[chunk_id].labels)
+            ]
             if len(hits) >= k or len(found) < asked:
                 return hits[:k]
-            asked *= 4  # vectors that are not committed yet, or not deleted yet, took the place of others
+            if denied and where is None:  # most of what is near is not allowed: Chroma must look further
+                asked, where = k, label_filter(allowed, denied)
+            else:  # vectors that are not committed yet, or not deleted yet, took the place of others
+                asked *= 4
 
     def _vectors(self) -> ChromaVectors:
-        """The current collection by a handle that was opened at the current version."""
+        return self._opened().vectors
+
+    def _opened(self) -> _Handle:
+        """Handles on the current build and words, opened at the current version."""
         with self._opening:
-            version, name = self._catalogue.version, self._catalogue.meta("collection") or ""
+            version, build = self._catalogue.version, self._catalogue.meta("build") or ""
             handle = self._handle
-            if handle is None or handle.collection != name or (handle.version != version and not self._url):
-                store = open_store(self._folder / "chroma", self._url)
-                handle = self._handle = _Handle(version, name, store.collection(name))
-            return handle.vectors
+            if handle is None or (handle.version, handle.build) != (version, build):
+                same = handle is not None and handle.build == build and self._url
+                vectors = handle.vectors if handle is not None and same else self._builds.open(build)
+                handle = _Handle(version, build, vectors, Words(words_folder(self._folder, version)))
+                self._handle = handle
+            return handle
 
     def _check_embedder(self) -> None:
         built_with = self._catalogue.meta("embedder"), self._catalogue.meta("dimension")

@@ -1,11 +1,15 @@
-"""The words of a question that a BM25 search looks for, as an FTS5 query that any text makes."""
+"""The words and codes of a text that a BM25 search looks for."""
 
 from __future__ import annotations
 
 import re
 
 _MOST_TERMS = 64
-_WORD = re.compile(r"([^\W_]+)(?:['\u2019][^\W_]+)?")  # as unicode61 cuts words, without an apostrophe's tail
+_MOST_CODES = 200
+_LONGEST_CODE = 64  # characters
+_WORD = re.compile(r"([^\W_]+)(?:['\u2019][^\W_]+)?")  # as the index cuts words, without an apostrophe's tail
+# Letters or digits held together by marks, a digit among them: ERR-4711, v2.3.1, 10.0.0.1, 12/2024, A_B2
+_CODE = re.compile(r"(?<![\w])(?=[\w.:/#+-]*\d)[^\W_]+(?:[-_.:/#+]+[^\W_]+)+")
 
 # Words that nearly every page holds, and those that only make a sentence a question.
 _STOP_WORDS = (
@@ -31,6 +35,11 @@ def search_terms(question: str) -> list[str]:
     return (telling or distinct)[:_MOST_TERMS]
 
 
-def match_expression(terms: list[str]) -> str:
-    """Any of the terms, each quoted, so that none of them is read as FTS5 syntax."""
-    return " OR ".join(f'"{term}"' for term in terms)
+def codes(text: str) -> list[str]:
+    """Its distinct codes in lower case: what is only found if it is found as a whole.
+
+    >>> codes("Error ERR-4711 since v2.3.1, page 12.")
+    ['err-4711', 'v2.3.1']
+    """
+    found = (code.lower() for code in _CODE.findall(text) if len(code) <= _LONGEST_CODE)
+    return list(dict.fromkeys(found))[:_MOST_CODES]

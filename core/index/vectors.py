@@ -1,7 +1,10 @@
-"""The chunks' vectors in Chroma, embedded under the index folder or on a server: ids and vectors only.
+"""The chunks' vectors in Chroma, embedded under the index folder or on a server: ids, vectors, labels.
 
-An embedded Chroma folder belongs to one handle: another process's handle never sees what was written after it
-was opened. So `open_store` always opens a fresh one, and `Index` opens anew whenever the version moved.
+Each build of the index has a Chroma of its own: a folder, or a collection on the server. A rebuild fills a
+new one beside it, and the old one goes as a whole, with everything that Chroma never gives back by itself.
+
+An embedded Chroma belongs to one handle: another process's handle never sees what was written after it was
+opened. So `VectorBuilds` always opens a fresh one, and `Index` opens anew whenever the version moved.
 """
 
 from __future__ import annotations
@@ -10,10 +13,9 @@ import shutil
 import sqlite3
 import sys
 import threading
-import uuid
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -23,7 +25,6 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigurationError, IndexUnavailableError
 from core.interfaces import FloatMatrix
-from core.types import Chunk
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _opening = threading.Lock()  # Chroma's table of open clients, which is one a process, is not thread-safe
 _PAGE = 10_000  # ids fetched at a time
+_LABEL = "label"
+_MISSING = "The vectors of the index are missing; run `inhouse reindex --full` to make them again."
 
 
 class CollectionMissingError(IndexUnavailableError):
@@ -40,32 +43,50 @@ class CollectionMissingError(IndexUnavailableError):
 class ChromaVectors:
     """One collection: the vectors of one build of the index. A VectorStore."""
 
-    def __init__(self, client: ClientAPI, collection: Collection, batch: int) -> None:
-        self._client = client
+    def __init__(self, client: ClientAPI, collection: Collection) -> None:
         self._collection = collection
-        self._batch = batch
+        self._batch = int(client.get_max_batch_size())
+        self._client = client  # kept, so that it lives as long as its collection
 
-    def upsert(self, chunks: Sequence[Chunk], vectors: FloatMatrix) -> None:
-        """vectors: (len(chunks), dimension), in the chunks' order."""
-        for start in range(0, len(chunks), self._batch):
+    def upsert(self, ids: Sequence[str], vectors: FloatMatrix, labels: Sequence[int] = ()) -> None:
+        """vectors: (len(ids), dimension), in the ids' order, as are the labels; none of them: all 0."""
+        metadatas: list[Any] = [{_LABEL: label} if label else None for label in labels]
+        for start in range(0, len(ids), self._batch):
             part = slice(start, start + self._batch)
             with named_faults():
-                self._collection.upsert(ids=[chunk.id for chunk in chunks[part]], embeddings=vectors[part])
+                self._collection.upsert(
+                    ids=list(ids[part]),
+                    embeddings=vectors[part],
+                    metadatas=metadatas[part] if any(metadatas[part]) else None,
+                )
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         for start in range(0, len(chunk_ids), self._batch):
             with named_faults():
                 self._collection.delete(ids=list(chunk_ids[start : start + self._batch]))
 
-    def search(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
+    def search(self, vector: NDArray[np.float32], k: int, where: Any = None) -> list[tuple[str, float]]:
+        """Up to k (chunk id, cosine), best first; `where` as `label_filter` makes it."""
         with named_faults():
             found = self._collection.query(
-                query_embeddings=vector[None, :], n_results=k, include=["distances"]
+                query_embeddings=vector[None, :], n_results=k, where=where, include=["distances"]
             )
         distances = (found["distances"] or [[]])[0]
         return [
             (chunk_id, 1.0 - float(gap)) for chunk_id, gap in zip(found["ids"][0], distances, strict=True)
         ]
+
+    def fetch(self, chunk_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The stored vectors of those ids that there are."""
+        fetched: dict[str, NDArray[np.float32]] = {}
+        for start in range(0, len(chunk_ids), self._batch):
+            with named_faults():
+                found = self._collection.get(
+                    ids=list(chunk_ids[start : start + self._batch]), include=["embeddings"]
+                )
+            vectors = np.asarray(found["embeddings"], dtype=np.float32)
+            fetched.update(zip(found["ids"], vectors, strict=True))
+        return fetched
 
     def ids(self) -> set[str]:
         found: set[str] = set()
@@ -81,58 +102,90 @@ class ChromaVectors:
             return int(self._collection.count())
 
 
-class ChromaStore:
-    """A handle on the Chroma that holds this index's collections."""
+def label_filter(allowed: Sequence[int], denied: Sequence[int]) -> Any:
+    """Chroma's condition for chunks of an allowed label; label 0 is not stored, and `$nin` lets it pass."""
+    return {_LABEL: {"$nin": list(denied)} if 0 in allowed else {"$in": list(allowed)}}
 
-    def __init__(self, client: ClientAPI, folder: Path | None) -> None:
-        self._client = client
-        self._folder = folder  # None: a server, which looks after its own files
 
-    def collection(self, name: str) -> ChromaVectors:
-        with named_faults():
-            collection = self._client.get_collection(name, embedding_function=None)
-            return ChromaVectors(self._client, collection, self._batch())
+class VectorBuilds:
+    """The builds of one index: folders below `folder`, or collections of the server at `url`."""
+
+    def __init__(self, folder: Path, url: str = "") -> None:
+        self._folder = folder
+        self._url = url
+
+    def open(self, name: str) -> ChromaVectors:
+        """A fresh handle on a build. Raises CollectionMissingError where it is gone."""
+        with named_faults(self._url):
+            if not self._url and not self._database(name).is_file():
+                raise CollectionMissingError(_MISSING)
+            client = self._client(name)
+            return ChromaVectors(client, client.get_collection(name, embedding_function=None))
 
     def create(self, name: str) -> ChromaVectors:
-        with named_faults():
-            collection = self._client.create_collection(
+        """An empty build, in place of what a writer that died left under its name."""
+        self.drop(name)
+        with named_faults(self._url):
+            client = self._client(name)
+            collection = client.create_collection(
                 name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
             )
-            return ChromaVectors(self._client, collection, self._batch())
+            return ChromaVectors(client, collection)
+
+    def count(self, name: str) -> int:
+        """How many vectors a build holds. Raises CollectionMissingError where it is gone.
+
+        Read from Chroma's own database, because importing Chroma takes longer than a reindex without changes.
+        """
+        if not self._url and self._database(name).is_file():
+            with (
+                suppress(sqlite3.Error),
+                closing(sqlite3.connect(self._database(name), timeout=30)) as database,
+            ):
+                return int(database.execute("SELECT count(*) FROM embeddings").fetchone()[0])
+        return self.open(name).count()
+
+    def drop(self, name: str) -> None:
+        if not self._url:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+            return
+        with named_faults(self._url):
+            client = self._client(name)
+            if name in (collection.name for collection in client.list_collections()):
+                client.delete_collection(name)
 
     def drop_all_but(self, keep: str | None, prefix: str) -> None:
-        """Deletes every collection of this prefix but one, with the files that Chroma leaves behind."""
-        with named_faults():
-            names = [collection.name for collection in self._client.list_collections()]
-            for name in names:
+        """Deletes every build whose name begins so but one."""
+        if not self._url:
+            for path in self._folder.glob(f"{prefix}*"):
+                if path.name != keep:
+                    shutil.rmtree(path, ignore_errors=True)
+            return
+        with named_faults(self._url):
+            client = self._client("")
+            for name in [collection.name for collection in client.list_collections()]:
                 if name.startswith(prefix) and name != keep:
-                    self._client.delete_collection(name)
-        if self._folder is not None:
-            _remove_leftovers(self._folder)
+                    client.delete_collection(name)
 
-    def _batch(self) -> int:
-        return int(self._client.get_max_batch_size())
+    def _database(self, name: str) -> Path:
+        return self._folder / name / "chroma.sqlite3"
 
-
-def open_store(folder: Path, url: str) -> ChromaStore:
-    """A fresh handle: on the server at `url`, or on `folder` where the URL is empty.
-
-    Raises ConfigurationError for a URL that is none, IndexUnavailableError where Chroma cannot be reached.
-    """
-    _without_url_grammar()
-    with named_faults(url):
+    def _client(self, name: str) -> ClientAPI:
+        """Raises ConfigurationError for a URL that is none."""
         import chromadb
         from chromadb.api.shared_system_client import SharedSystemClient
         from chromadb.config import Settings as ChromaSettings
 
         quiet = ChromaSettings(anonymized_telemetry=False)
-        if url:
-            parts = urlsplit(url)
+        if self._url:
+            parts = urlsplit(self._url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ConfigurationError(f"INHOUSE_CHROMA_URL must look like http://host:8000, not {url!r}.")
+                raise ConfigurationError(
+                    f"INHOUSE_CHROMA_URL must look like http://host:8000, not {self._url!r}."
+                )
             port = parts.port or (443 if parts.scheme == "https" else 8000)
-            secure = parts.scheme == "https"
-            return ChromaStore(chromadb.HttpClient(parts.hostname, port, ssl=secure, settings=quiet), None)
+            return chromadb.HttpClient(parts.hostname, port, ssl=parts.scheme == "https", settings=quiet)
+        folder = self._folder / name
         folder.mkdir(parents=True, exist_ok=True)
         with _opening:
             SharedSystemClient.clear_system_cache()
@@ -141,7 +194,7 @@ def open_store(folder: Path, url: str) -> ChromaStore:
             # `client.close` would go by a count that `clear_system_cache` has reset.
             if isinstance(client, SharedSystemClient):
                 weakref.finalize(client, client._system.stop)
-        return ChromaStore(client, folder)
+        return client
 
 
 def _without_url_grammar() -> None:
@@ -156,34 +209,14 @@ def _without_url_grammar() -> None:
 @contextmanager
 def named_faults(url: str = "") -> Iterator[None]:
     """Chroma's and its transport's faults as IndexUnavailableError."""
+    _without_url_grammar()
     import httpx
     from chromadb.errors import ChromaError, NotFoundError
 
     try:
         yield
     except NotFoundError as error:
-        raise CollectionMissingError(
-            "The vectors of the index are missing; run `inhouse reindex --full` to make them again."
-        ) from error
+        raise CollectionMissingError(_MISSING) from error
     except (ChromaError, httpx.HTTPError, OSError, ValueError) as error:
         where = f" at {url}" if url else ""
         raise IndexUnavailableError(f"The vector store{where} cannot be used: {error}") from error
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Deletes the vector files of collections that are gone: Chroma leaves them on the disk."""
-    with closing(sqlite3.connect(folder / "chroma.sqlite3", timeout=30)) as connection:
-        live = {row[0] for row in connection.execute("SELECT id FROM segments")}
-    for path in _segment_folders(folder.iterdir()):
-        if path.name not in live:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _segment_folders(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        try:
-            uuid.UUID(path.name)
-        except ValueError:
-            continue
-        if path.is_dir():
-            yield path

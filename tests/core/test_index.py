@@ -5,17 +5,17 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from core.errors import ConfigurationError, IndexLockedError, IndexUnavailableError
+from core.index.database import catalogue_path
 from core.index.index import Index
 from core.index.transaction import Transaction
 from core.index.writer import Writer
 from core.settings import Settings
-from core.types import Chunk, Document
+from core.types import Chunk, Document, Filters, Labels
 from tests.fakes import FakeEmbedder
 
 EMBEDDER = FakeEmbedder()
@@ -26,11 +26,13 @@ def open_index(folder: Path, *, embedder: str = EMBEDDER.name, url: str = "") ->
     return Index.open(settings, embedder_name=embedder, dimension=EMBEDDER.dimension)
 
 
-def put(writer: Writer, name: str, *texts: str) -> None:
+def put(writer: Writer, name: str, *texts: str, labels: Labels = Labels()) -> None:  # noqa: B008
     """A document with a chunk for each text; chunk ids are `name-ordinal-text`."""
-    document = Document(name, f"{name}.md", name, "\n".join(texts), content_hash=name)
+    document = Document(name, f"{name}.md", name, "\n".join(texts), content_hash=name, labels=labels)
     chunks = [
-        Chunk(f"{name}-{ordinal}-{text}", name, document.source, name, ("Rules",), text, ordinal)
+        Chunk(
+            f"{name}-{ordinal}-{text}", name, document.source, name, ("Rules",), text, ordinal, labels=labels
+        )
         for ordinal, text in enumerate(texts)
     ]
     writer.put(document, chunks, EMBEDDER.embed(texts), "/docs")
@@ -52,15 +54,19 @@ def stored_vectors(index: Index) -> set[str]:
 
 
 def stored_rows(folder: Path, statement: str) -> int:
-    connection = sqlite3.connect(folder / "index" / "catalogue.sqlite3")
+    connection = sqlite3.connect(catalogue_path(folder / "index"))
     try:
         return int(connection.execute(statement).fetchone()[0])
     finally:
         connection.close()
 
 
-def vector_folders(folder: Path) -> Sequence[Path]:
-    return [path for path in (folder / "index" / "chroma").iterdir() if path.is_dir()]
+def builds(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "index" / "vectors").iterdir())
+
+
+def disk_size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def die(*_: object) -> None:
@@ -121,10 +127,99 @@ def test_removing_a_document_leaves_nothing_behind(tmp_path: Path) -> None:
     assert dense(index, "apple first") == dense(index, "pear")
     assert stored_vectors(index) == {"pear-0-pear first", "pear-1-pear second"}
     assert stored_rows(tmp_path, "SELECT count(*) FROM chunks WHERE document_id = 'apple'") == 0
-    assert stored_rows(tmp_path, "SELECT count(*) FROM words WHERE words MATCH 'apple'") == 0
     assert stored_rows(tmp_path, "SELECT count(*) FROM documents") == 1
     index.close()
-    assert b"apple" not in (tmp_path / "index" / "catalogue.sqlite3").read_bytes()
+    stored = [path for path in (tmp_path / "index").rglob("*") if path.is_file()]
+    assert len(stored) > 5
+    assert [path for path in stored if b"apple" in path.read_bytes()] == []
+
+
+def test_a_churned_index_takes_no_more_room_than_a_fresh_one(tmp_path: Path) -> None:
+    index = open_index(tmp_path / "churned")
+    for turn in range(12):
+        with index.writer() as writer:
+            put(writer, "apple", *(f"apple {turn} {number}" for number in range(200)))
+            writer.commit()
+    fresh = open_index(tmp_path / "fresh")
+    with fresh.writer() as writer:
+        put(writer, "apple", *(f"apple 11 {number}" for number in range(200)))
+        writer.commit()
+    assert stored_vectors(index) == stored_vectors(fresh)
+    assert index.lexical("apple 7", 3) == fresh.lexical("apple 7", 3)
+    assert disk_size(tmp_path / "churned") < 1.3 * disk_size(tmp_path / "fresh")
+
+
+def test_filters_choose_by_labels(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    with index.writer() as writer:
+        put(writer, "apple", "apple first")
+        put(writer, "pear", "pear first", labels=Labels("fruit", ("sweet",), "en"))
+        put(writer, "plum", "plum first", labels=Labels("fruit", ("sour", "blue"), "de", groups=("cooks",)))
+        writer.commit()
+
+    def found(**filters: object) -> set[str]:
+        wanted = Filters(**filters)  # type: ignore[arg-type]
+        vector = EMBEDDER.embed(["first"])[0]
+        dense_ids = {chunk_id for chunk_id, _ in index.dense(vector, 10, wanted)}
+        assert {chunk_id for chunk_id, _ in index.lexical("first", 10, wanted)} == dense_ids
+        return {chunk_id.split("-")[0] for chunk_id in dense_ids}
+
+    assert found() == {"apple", "pear", "plum"}
+    assert found(groups=()) == {"apple", "pear"}
+    assert found(groups=("cooks", "waiters")) == {"apple", "pear", "plum"}
+    assert found(collection="fruit") == {"pear", "plum"}
+    assert found(collection="fruit", groups=("waiters",)) == {"pear"}
+    assert found(tags=("blue", "green")) == {"plum"}
+    assert found(language="en") == {"pear"}
+    assert found(collection="cars") == set()
+
+
+def test_a_filter_finds_the_few_that_it_lets_through_among_many(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    with index.writer() as writer:
+        put(writer, "apple", *(f"apple same {number}" for number in range(300)))
+        put(writer, "pear", "pear other", labels=Labels("rare"))
+        writer.commit()
+    vector = EMBEDDER.embed(["apple same"])[0]
+    assert [found for found, _ in index.dense(vector, 5, Filters(collection="rare"))] == ["pear-0-pear other"]
+
+
+def test_new_labels_are_seen_at_once(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple")
+    with index.writer() as writer:
+        put(writer, "apple", "apple hidden", labels=Labels(groups=("cooks",)))
+        writer.commit()
+    assert index.lexical("apple", 5, Filters(groups=())) == []
+    assert index.documents()[0].labels == Labels(groups=("cooks",))
+    assert index.chunks(["apple-0-apple hidden"])["apple-0-apple hidden"].labels.groups == ("cooks",)
+
+
+def test_a_lost_word_index_is_written_anew_by_the_next_writer(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple")
+    index.close()
+    shutil.rmtree(tmp_path / "index" / "words")
+    with pytest.raises(IndexUnavailableError, match="run `inhouse reindex"):
+        index.lexical("apple", 5)
+    with index.writer() as writer:
+        writer.commit()
+    assert len(index.lexical("apple", 5)) == 2
+
+
+def test_an_index_of_another_version_serves_it_until_the_first_commit(tmp_path: Path) -> None:
+    old = tmp_path / "index" / "catalogue.sqlite3"
+    old.parent.mkdir()
+    old.write_bytes(b"written by an older version")
+    index = open_index(tmp_path)
+    with pytest.raises(IndexUnavailableError, match="written by another version of Inhouse; run"):
+        dense(index, "apple")
+    with index.writer() as writer:
+        put(writer, "apple", "apple first")
+        assert old.exists()
+        writer.commit()
+    assert not old.exists()
+    assert dense(index, "apple") == ["apple-0-apple first"]
 
 
 def test_a_commit_without_changes_keeps_the_version(tmp_path: Path) -> None:
@@ -185,7 +280,7 @@ def test_a_crash_after_the_transaction_leaves_the_new_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = open_index(tmp_path)
-    fill(index, "apple", "pear")
+    fill(index, "apple", *(f"pear{number}" for number in range(9)))
 
     def remove_apple() -> None:
         with index.writer() as writer:
@@ -198,17 +293,18 @@ def test_a_crash_after_the_transaction_leaves_the_new_state(
             remove_apple()
     index = open_index(tmp_path)
     assert index.version == 2
-    assert dense(index, "apple first", 2) == ["pear-0-pear first", "pear-1-pear second"]
+    assert all(found.startswith("pear") for found in dense(index, "apple first", 5))
     assert "apple-0-apple first" in stored_vectors(index)
     with index.writer() as writer:
         writer.commit()
-    assert stored_vectors(index) == {"pear-0-pear first", "pear-1-pear second"}
+    assert stored_vectors(index) == {chunk.id for chunk in index.all_chunks()}
+    assert len(stored_vectors(index)) == 18
 
 
 def test_a_rebuild_swaps_to_a_new_collection_and_removes_the_old_one(tmp_path: Path) -> None:
     index = open_index(tmp_path)
     fill(index, "apple", "pear")
-    before = index._catalogue.meta("collection")
+    before = builds(tmp_path)
     with index.writer(rebuild=True) as writer:
         put(writer, "apple", "apple anew")
         writer.remove("pear")
@@ -220,9 +316,9 @@ def test_a_rebuild_swaps_to_a_new_collection_and_removes_the_old_one(tmp_path: P
         }
         writer.commit()
     assert index.version == 2
-    assert index._catalogue.meta("collection") != before
     assert stored_vectors(index) == {"apple-0-apple anew"}
-    assert len(vector_folders(tmp_path)) <= 1
+    assert len(before) == len(builds(tmp_path)) == 1
+    assert before != builds(tmp_path)
 
 
 def test_an_abandoned_rebuild_keeps_the_old_collection(tmp_path: Path) -> None:
@@ -231,7 +327,7 @@ def test_an_abandoned_rebuild_keeps_the_old_collection(tmp_path: Path) -> None:
     with index.writer(rebuild=True) as writer:
         put(writer, "apple", "apple anew")
     assert dense(index, "apple first", 1) == ["apple-0-apple first"]
-    assert len(vector_folders(tmp_path)) <= 1
+    assert len(builds(tmp_path)) == 1
 
 
 def test_a_rebuild_that_forgot_a_document_is_refused(tmp_path: Path) -> None:
@@ -271,7 +367,7 @@ def test_a_lost_vector_folder_makes_the_next_writer_rebuild(tmp_path: Path) -> N
     index = open_index(tmp_path)
     fill(index, "apple")
     index.close()
-    shutil.rmtree(tmp_path / "index" / "chroma")
+    shutil.rmtree(tmp_path / "index" / "vectors")
     with pytest.raises(IndexUnavailableError, match="run `inhouse reindex --full`"):
         dense(index, "apple")
     with index.writer() as writer:
@@ -280,7 +376,7 @@ def test_a_lost_vector_folder_makes_the_next_writer_rebuild(tmp_path: Path) -> N
 
 def test_a_damaged_catalogue_is_one_clear_sentence(tmp_path: Path) -> None:
     (tmp_path / "index").mkdir()
-    (tmp_path / "index" / "catalogue.sqlite3").write_bytes(b"this is not a database " * 100)
+    catalogue_path(tmp_path / "index").write_bytes(b"this is not a database " * 100)
     index = open_index(tmp_path)
     with pytest.raises(IndexUnavailableError, match=r"is damaged .* delete that folder and run"):
         _ = index.is_empty

@@ -1,4 +1,4 @@
-"""BM25 over FTS5: what people type is never syntax."""
+"""BM25: what people type is never syntax."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 
 from core.types import Chunk, Document
 from core.units import plain
-from ingestion.chunking import chunk, embedding_text
+from ingestion.chunking import chunk
 from ingestion.loaders import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "handbook"
@@ -82,14 +82,14 @@ def test_ids_stand_for_what_is_embedded() -> None:
 
 def test_what_is_embedded_is_title_headings_and_plain_text() -> None:
     found = chunks("## Leave\n\nSee **the** [form](https://x.example/y).", title="HR")
-    assert embedding_text(found[0]) == "HR\nLeave\nSee the form."
+    assert found[0].searched == "HR\nLeave\nSee the form."
 
 
 def test_blocks_of_a_section_share_a_chunk_up_to_the_limit() -> None:
     found = chunks("\n\n".join(words(name, 20) for name in "abcd"))
     assert [passage.text.count("\n\n") for passage in found] == [1, 1]
     assert all(passage.tokens <= 60 for passage in found)
-    assert found[0].tokens == count_words(embedding_text(found[0]))
+    assert found[0].tokens == count_words(found[0].searched)
 
 
 def test_a_long_table_repeats_its_header_and_its_lead_in() -> None:
@@ -217,13 +217,13 @@ def test_every_example_document_becomes_verbatim_chunks_of_the_right_size() -> N
         for passage in found:
             assert_verbatim(passage, document)
             assert 0 < passage.tokens <= 150
-            assert abs(count_words(embedding_text(passage)) - passage.tokens) <= 10
+            assert abs(count_words(passage.searched) - passage.tokens) <= 10
 
 
 def test_no_word_of_an_example_is_lost() -> None:
     for path in sorted(EXAMPLES.rglob("*.md")):
         document = load(path, EXAMPLES)
         found = chunk(document, count_tokens=count_words, max_tokens=60, overlap_sentences=0)
-        kept = " ".join(embedding_text(passage) for passage in found)
+        kept = " ".join(passage.searched for passage in found)
         missing = set(re.findall(r"\w+", plain(document.text))) - set(re.findall(r"\w+", kept))
         assert not missing, path

@@ -14,6 +14,7 @@ from core.errors import IndexLockedError, SourceError
 from core.index.index import Index
 from core.interfaces import FloatMatrix
 from core.settings import IngestionSettings, Settings
+from core.types import Filters, Labels
 from ingestion.indexing import ReindexReport, reindex
 from tests.fakes import FakeEmbedder
 from tests.ingestion.making import line, pdf
@@ -85,6 +86,7 @@ def test_the_first_run_indexes_everything(place: Workplace) -> None:
         "chunks": 3,
         "added": 3,
         "updated": 0,
+        "moved": 0,
         "deleted": 0,
         "unchanged": 0,
         "failed": [],
@@ -151,8 +153,57 @@ def test_a_renamed_file_moves(place: Workplace) -> None:
     place.reindex()
     (place.docs / "leave.md").rename(place.docs / "absence.md")
     report = place.reindex()
-    assert (report.added, report.deleted) == (1, 1)
+    assert (report.moved, report.added, report.deleted, report.unchanged) == (1, 0, 0, 2)
+    assert place.embedder.texts == []  # the title is the same, so the vectors are
     assert place.found("parental", 1)[0] == "absence.md"
+    place.assert_stores_agree()
+
+
+def test_only_what_changed_in_a_file_is_embedded(place: Workplace) -> None:
+    sections = [f"## Part {name}\n\n" + f"{name} is a rule that everybody keeps. " * 40 for name in "ABC"]
+    place.write("long.md", "\n\n".join(sections))
+    place.reindex()
+    place.write("long.md", "\n\n".join([*sections, "## Part D\n\nNew."]))
+    assert place.reindex().updated == 1
+    assert place.embedder.texts == ["Part A\nPart D\nNew."] or place.embedder.texts == ["Long\nPart D\nNew."]
+    place.assert_stores_agree()
+
+
+def test_a_copy_of_a_file_is_added_beside_it(place: Workplace) -> None:
+    place.reindex()
+    shutil.copy(place.docs / "leave.md", place.docs / "copy.md")
+    report = place.reindex()
+    assert (report.moved, report.added, report.documents) == (0, 1, 4)
+    assert place.embedder.texts == []
+
+
+def test_labels_of_a_folder_travel_to_its_chunks(place: Workplace) -> None:
+    place.write(".inhouse.toml", 'collection = "handbook"\nlanguage = "en"\n')
+    place.write("hr/.inhouse.toml", 'tags = ["pay"]\ngroups = ["hr"]\n')
+    place.reindex()
+    labels = {chunk.source: chunk.labels for chunk in place.open().all_chunks()}
+    assert labels["leave.md"] == Labels("handbook", language="en")
+    assert labels["hr/pay.txt"] == Labels("handbook", ("pay",), "en", ("hr",))
+
+
+def test_new_labels_are_taken_over_without_embedding(place: Workplace) -> None:
+    place.reindex()
+    place.write("hr/.inhouse.toml", 'groups = ["hr"]\n')
+    report = place.reindex()
+    assert (report.unchanged, report.index_version, place.embedder.texts) == (3, 2, [])
+    assert place.open().lexical("salaries", 5, Filters(groups=())) == []
+    assert place.open().lexical("salaries", 5, Filters(groups=("hr",))) != []
+    place.assert_stores_agree()
+    assert place.reindex().index_version == 2
+
+
+@pytest.mark.parametrize("written", ["groups = 'hr'", "group = ['hr']", "not toml", "tags = [1]"])
+def test_a_label_file_that_cannot_be_used_keeps_its_documents_out(place: Workplace, written: str) -> None:
+    place.write("hr/.inhouse.toml", written)
+    report = place.reindex()
+    assert [failure.source for failure in report.failed] == ["hr/pay.txt"]
+    assert ".inhouse.toml cannot be" in report.failed[0].error
+    assert place.sources() == ["leave.md", "prices.csv"]
 
 
 def test_a_corrupt_file_is_named_and_the_rest_is_indexed(place: Workplace) -> None:
@@ -293,7 +344,7 @@ def test_lost_vectors_are_made_again(place: Workplace) -> None:
     place.reindex()
     assert len(place.embedder.texts) == 2
     place.assert_stores_agree()
-    shutil.rmtree(place.settings.index_dir / "chroma")
+    shutil.rmtree(place.settings.index_dir / "vectors")
     place.reindex()
     place.assert_stores_agree()
 
