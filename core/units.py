@@ -23,6 +23,19 @@ _ABBREVIATIONS = (
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]*_]*(?=\s+[\"'“‘(\[*_`]*[A-Z0-9À-ÞÄÖÜ])|[。！？]|\n\s*\n")
 _LIST_ITEM = re.compile(r"^(\s*)(?:[-*+•]|\d{1,3}[.)]|[a-zA-Z][.)])\s+(?:\[[ xX]\]\s+)?")
 _TABLE_RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_REFERENCE = re.compile(r"\[([^\]]*)\]\[[^\]]*\]")
+_TAG = re.compile(r"</?[a-zA-Z][^>]{0,300}>")
+_RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$", re.MULTILINE)
+_HEADING_OR_QUOTE = re.compile(r"^\s{0,3}(?:#{1,6}\s+|>\s?)+", re.MULTILINE)
+_ITEM_MARK = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?", re.MULTILINE)
+_STRONG = re.compile(r"\*\*|__|~~|`+")
+_EMPHASIS = re.compile(r"(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
+_ATTRIBUTES = re.compile(r"\s*\{[#.:][^}]*\}")
+_ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+.!|>-])")
+_INVISIBLE = re.compile("[\u200b-\u200d\ufeff]")
 _LONG_ITEM_WORDS = 45
 _FAQ_MARK = re.compile(r"^(?:A|Answer)\s*[:.]\s+")
 
@@ -58,21 +71,30 @@ def plain(text: str) -> str:
     """Markdown as a person reads it: no marks, no link targets, no tags; white space folded to single
     blanks.
     """
-    text = re.sub(r"<!--.*?-->", " ", text, flags=re.DOTALL)
-    text = re.sub(r"!\[([^\]]*)\]\([^)]*\)", r"\1", text)
-    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
-    text = re.sub(r"\[([^\]]*)\]\[[^\]]*\]", r"\1", text)
-    text = re.sub(r"</?[a-zA-Z][^>]{0,300}>", " ", text)
-    text = re.sub(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$", " ", text, flags=re.MULTILINE)
-    text = re.sub(r"^\s{0,3}(?:#{1,6}\s+|>\s?)+", "", text, flags=re.MULTILINE)
-    text = re.sub(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?", "", text, flags=re.MULTILINE)
-    text = re.sub(r"(\*\*|__|~~|`+)", "", text)
-    text = re.sub(r"(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)", "", text)
-    text = re.sub(r"\s*\{[#.:][^}]*\}", "", text)
-    text = re.sub(r"\\([\\`*_{}\[\]()#+.!|>-])", r"\1", text)
+    # Each pattern is tried only where its sign is in the text: most passages have few of them.
+    if "<" in text:
+        text = _COMMENT.sub(" ", text)
+    if "[" in text:
+        text = _IMAGE.sub(r"\1", text)
+        text = _LINK.sub(r"\1", text)
+        text = _REFERENCE.sub(r"\1", text)
+    if "<" in text:
+        text = _TAG.sub(" ", text)
+    if "--" in text:
+        text = _RULE.sub(" ", text)
+    if "#" in text or ">" in text:
+        text = _HEADING_OR_QUOTE.sub("", text)
+    text = _ITEM_MARK.sub("", text)
+    if "*" in text or "_" in text or "`" in text or "~" in text:
+        text = _STRONG.sub("", text)
+        text = _EMPHASIS.sub("", text)
+    if "{" in text:
+        text = _ATTRIBUTES.sub("", text)
+    if "\\" in text:
+        text = _ESCAPED.sub(r"\1", text)
     text = html.unescape(text).replace("|", " | ")
-    text = re.sub(r"[\u200b-\u200d\ufeff]", "", text)
-    return re.sub(r"\s+", " ", text).strip(" |")
+    text = _INVISIBLE.sub("", text)
+    return " ".join(text.split()).strip(" |")
 
 
 def split_sentences(text: str) -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PACKAGED_NAME = "all-MiniLM-L6-v2"
 _PACKAGED_DIMENSION = 384
 _MAX_TOKENS = 256  # what all-MiniLM-L6-v2 was trained with; see its model card
+_BATCH = 32  # texts at a time: the fastest of 8 to 128 on two cores, a fifth above 64
 
 
 def packaged_model() -> Path:
@@ -74,7 +75,7 @@ class SentenceEmbedder:
     def embed(self, texts: Sequence[str]) -> FloatMatrix:
         vectors = self._model.encode(
             list(texts),
-            batch_size=64,
+            batch_size=_BATCH,
             normalize_embeddings=False,
             convert_to_tensor=True,
             show_progress_bar=False,
