@@ -21,7 +21,7 @@ from core.interfaces import Decoding, Draft, Embedder, FloatMatrix, Generator, R
 from core.reading import first_hits, sigmoid
 from core.retrieval import Retriever
 from core.settings import Settings
-from core.types import Answer, AnswerType, Citation, Message
+from core.types import EVERYTHING, Answer, AnswerType, Citation, Filters, Message
 from core.units import plain
 
 
@@ -80,15 +80,23 @@ class Answerer:
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
     def answer(
-        self, question: str, history: Sequence[Message] = (), decoding: Decoding | None = None
+        self,
+        question: str,
+        history: Sequence[Message] = (),
+        decoding: Decoding | None = None,
+        filters: Filters = EVERYTHING,
     ) -> Answer:
         """Raises EmptyQuestionError, QuestionTooLongError, IndexEmptyError and ModelError."""
-        *_, last = self.stream(question, history, decoding)
+        *_, last = self.stream(question, history, decoding, filters)
         assert isinstance(last, Answer)
         return last
 
     def stream(
-        self, question: str, history: Sequence[Message] = (), decoding: Decoding | None = None
+        self,
+        question: str,
+        history: Sequence[Message] = (),
+        decoding: Decoding | None = None,
+        filters: Filters = EVERYTHING,
     ) -> Iterator[str | Answer]:
         """The text piece by piece and, last, the whole Answer. Raises as `answer` does, before the first
         piece.
@@ -105,15 +113,17 @@ class Answerer:
             return
         with watch.stage("condense"):
             asked = standalone(question, history)
+        with watch.stage("embed"):
+            vector = self.embedder.embed([asked])[0]
         with watch.stage("retrieve"):
-            hits = self.retriever.fuse(asked)
+            hits = self.retriever.fuse(asked, filters, vector)
         with watch.stage("read"):
             reading = first_hits(self.retriever.read(asked, hits), self.settings.answering.context_chunks)
         with watch.stage("decide"):
             values = features(
                 hits,
                 reading,
-                off_topic=self._off_topic_similarity(asked),
+                off_topic=float(np.max(self.off_topic_bank @ vector)),
                 chunks=self.retriever.index.count_chunks(),
             )
             verdict, confidence = self.decision.verdict(values, self.settings.answering.min_confidence)
@@ -194,9 +204,6 @@ class Answerer:
                 f"The question has {len(question)} characters; at most {longest} are read. Shorten it."
             )
         return question
-
-    def _off_topic_similarity(self, question: str) -> float:
-        return float(np.max(self.off_topic_bank @ self.embedder.embed([question])[0]))
 
 
 def _citations(draft: Draft, reading: Reading) -> tuple[Citation, ...]:

@@ -18,7 +18,7 @@ from core.errors import IndexEmptyError
 from core.interfaces import Embedder, Reading, Reranker
 from core.reading import in_order, read, sigmoid
 from core.settings import RetrievalSettings
-from core.types import Chunk, Hit
+from core.types import EVERYTHING, Chunk, Filters, Hit
 
 
 class SearchableIndex(Protocol):
@@ -32,9 +32,11 @@ class SearchableIndex(Protocol):
 
     def count_chunks(self) -> int: ...
 
-    def dense(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]: ...
+    def dense(
+        self, vector: NDArray[np.float32], k: int, filters: Filters = ...
+    ) -> list[tuple[str, float]]: ...
 
-    def lexical(self, query: str, k: int) -> list[tuple[str, float]]: ...
+    def lexical(self, query: str, k: int, filters: Filters = ...) -> list[tuple[str, float]]: ...
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]: ...
 
@@ -46,23 +48,26 @@ class Retriever:
     reader: Reranker | None  # None: the fused order stands
     settings: RetrievalSettings
 
-    def search(self, query: str, k: int) -> list[Hit]:
+    def search(self, query: str, k: int, filters: Filters = EVERYTHING) -> list[Hit]:
         """Up to k hits, best first. Raises IndexEmptyError where nothing has been indexed."""
-        hits = self.fuse(query)
+        hits = self.fuse(query, filters)
         if self.reader is None:
             return hits[:k]
         return [*self.read(query, hits).hits, *hits[self.settings.rerank_top :]][:k]
 
-    def fuse(self, query: str) -> list[Hit]:
+    def fuse(
+        self, query: str, filters: Filters = EVERYTHING, vector: NDArray[np.float32] | None = None
+    ) -> list[Hit]:
         """Every candidate of both searches, by cosine + lexical_weight * BM25 / best BM25.
 
-        Raises IndexEmptyError where nothing has been indexed.
+        `vector` is the query's embedding, where the caller has it. Raises IndexEmptyError where nothing has
+        been indexed.
         """
         if self.index.is_empty:
             raise IndexEmptyError("Nothing has been indexed yet. Run `inhouse reindex FOLDER` first.")
-        vector = self.embedder.embed([query])[0]
-        dense = dict(self.index.dense(vector, self.settings.candidates))
-        lexical = dict(self.index.lexical(query, self.settings.candidates))
+        vector = self.embedder.embed([query])[0] if vector is None else vector
+        dense = dict(self.index.dense(vector, self.settings.candidates, filters))
+        lexical = dict(self.index.lexical(query, self.settings.candidates, filters))
         best = max(lexical.values(), default=1.0)
         # A chunk that only BM25 found is at most as similar as the last dense candidate.
         floor = min(dense.values(), default=0.0)

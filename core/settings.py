@@ -109,6 +109,7 @@ class ServiceSettings(Section):
     port: int = Field(8000, ge=0, le=65535)
     api_keys: Keys = Field((), repr=False)
     admin_keys: Keys = Field((), repr=False)
+    groups: Keys = Field((), description="groups that all askers over HTTP belong to; see .inhouse.toml")
     redis_url: str = Field("", description="empty: an in-process cache")
     cache_ttl_s: int = Field(3600, ge=0, description="0 turns the answer cache off")
     max_body_bytes: int = Field(1_000_000, ge=1024)

@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.answering import Answerer
 from core.progress import Progress, silent
 from core.reading import fold
 from core.retrieval import Retriever
-from core.types import Answer, Hit, QAPair
+from core.types import EVERYTHING, Answer, Filters, Hit, QAPair
 from finetune.datasets import ANSWERABLE_KINDS, group_of
 
 WORST_LOW = -0.01  # the lower end of the interval may be this far below zero
@@ -51,8 +52,10 @@ class WithholdingRetriever(Retriever):
     chunk_id: str = ""
     quotes: tuple[str, ...] = ()
 
-    def fuse(self, query: str) -> list[Hit]:
-        return [hit for hit in super().fuse(query) if not self._withheld(hit)]
+    def fuse(
+        self, query: str, filters: Filters = EVERYTHING, vector: NDArray[np.float32] | None = None
+    ) -> list[Hit]:
+        return [hit for hit in super().fuse(query, filters, vector) if not self._withheld(hit)]
 
     def _withheld(self, hit: Hit) -> bool:
         folded = fold(hit.chunk.text)

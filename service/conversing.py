@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from core.interfaces import Cache, Decoding
-from core.types import Answer, Message
+from core.types import EVERYTHING, Answer, Filters, Message
 from service.caching import answer_key, dump_answer, load_answer
 from service.interactions import Interactions
 from service.live import LiveInhouse
@@ -23,7 +23,7 @@ class Question:
     text: str
     history: tuple[Message, ...] = ()
     decoding: Decoding = field(default_factory=Decoding)
-    scope: str = "all"  # what the asker may see; every key sees every document
+    filters: Filters = EVERYTHING  # what the asker may see and wants to see
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,9 @@ class Conversing:
             yield answer.answer
             yield self._finish(question, answer, "exact", started)
             return
-        for piece in inhouse.answerer.stream(question.text, question.history, question.decoding):
+        for piece in inhouse.answerer.stream(
+            question.text, question.history, question.decoding, question.filters
+        ):
             if isinstance(piece, Answer):
                 self._remember(key, piece)
                 yield self._finish(question, piece, "none", started)
@@ -72,7 +74,9 @@ class Conversing:
         if self._cache is None:
             return None
         identity = f"{inhouse.answerer.identity}|{self._live.corpus()}"
-        return answer_key(identity, question.text, question.history, question.decoding, scope=question.scope)
+        return answer_key(
+            identity, question.text, question.history, question.decoding, scope=repr(question.filters)
+        )
 
     def _cached(self, key: str | None) -> Answer | None:
         if self._cache is None or key is None:

@@ -9,16 +9,19 @@ from fastapi import APIRouter, Depends
 
 from service import searching
 from service.auth import require_chat
-from service.deps import LiveDep
+from service.deps import LiveDep, SettingsDep
 from service.schemas import SearchRequest
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
 
 
 @router.post("/search")
-def search(request: SearchRequest, live: LiveDep) -> dict[str, Any]:
+def search(request: SearchRequest, live: LiveDep, settings: SettingsDep) -> dict[str, Any]:
     started = time.perf_counter()
     live.check_index()
-    hits = searching.search(live.current(), request.query, request.top_k, source=request.filters.source)
+    filters = request.filters.for_groups(settings.service.groups)
+    hits = searching.search(
+        live.current(), request.query, request.top_k, filters, source=request.filters.source
+    )
     total = round((time.perf_counter() - started) * 1000, 2)
     return {"hits": [searching.hit_json(hit) for hit in hits], "timings_ms": {"total": total}}

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from core.types import Filters
+
 
 def _encodable(text: str) -> str:
     """JSON can spell half a surrogate pair, which no store and no response can hold."""
@@ -37,6 +39,20 @@ class ChatMessage(BaseModel):
         return self.content or ""
 
 
+class PassageFilters(BaseModel):
+    """Which documents count, by the labels of their folders' `.inhouse.toml`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    collection: Text = ""
+    tags: list[Text] = Field(default=[], max_length=100, description="any of them")
+    language: Text = ""
+
+    def for_groups(self, groups: tuple[str, ...]) -> Filters:
+        """These filters for an asker of these groups: nobody chooses groups in a request."""
+        return Filters(self.collection, tuple(self.tags), self.language, groups)
+
+
 class ChatRequest(BaseModel):
     messages: list[ChatMessage] = Field(min_length=1, max_length=1000)
     model: Text | None = None
@@ -48,6 +64,7 @@ class ChatRequest(BaseModel):
     stop: Text | list[Text] | None = Field(default=None, max_length=1000)
     n: Literal[1] | None = None
     user: Text | None = None
+    filters: PassageFilters = PassageFilters()
 
     @model_validator(mode="after")
     def _ends_with_a_question(self) -> ChatRequest:
@@ -57,9 +74,7 @@ class ChatRequest(BaseModel):
         return self
 
 
-class SearchFilters(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class SearchFilters(PassageFilters):
     source: Text | None = Field(
         default=None, description="a file, a folder, or a pattern such as `policies/*.md`"
     )

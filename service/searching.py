@@ -7,15 +7,18 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from core.errors import EmptyQuestionError, QuestionTooLongError
+from core.types import EVERYTHING, Filters
 
 if TYPE_CHECKING:
     from core.bootstrap import Inhouse
     from core.types import Hit
 
-FILTERED_DEPTH = 100  # filters choose among this many best hits
+FILTERED_DEPTH = 100  # a pattern chooses among this many best hits
 
 
-def search(inhouse: Inhouse, query: str, k: int, *, source: str | None = None) -> list[Hit]:
+def search(
+    inhouse: Inhouse, query: str, k: int, filters: Filters = EVERYTHING, *, source: str | None = None
+) -> list[Hit]:
     """The k best hits; with `source`, a shell pattern such as `policies/*`, only those of matching files.
 
     Raises EmptyQuestionError, QuestionTooLongError, IndexEmptyError.
@@ -27,9 +30,10 @@ def search(inhouse: Inhouse, query: str, k: int, *, source: str | None = None) -
     if len(query) > longest:
         raise QuestionTooLongError(f"The query has {len(query)} characters; at most {longest} are allowed.")
     if source is None:
-        return inhouse.retriever.search(query, k)
+        return inhouse.retriever.search(query, k, filters)
     matches = source_filter(source)
-    return [hit for hit in inhouse.retriever.search(query, max(k, FILTERED_DEPTH)) if matches(hit)][:k]
+    found = inhouse.retriever.search(query, max(k, FILTERED_DEPTH), filters)
+    return [hit for hit in found if matches(hit)][:k]
 
 
 def source_filter(pattern: str) -> Callable[[Hit], bool]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.errors import IndexEmptyError
 from core.retrieval import Retriever
 from core.settings import RetrievalSettings
-from core.types import Chunk
+from core.types import EVERYTHING, Chunk, Filters
 from tests.fakes import FakeEmbedder, FakeReranker
 
 
@@ -28,10 +28,12 @@ class ListedIndex:
     def count_chunks(self) -> int:
         return len(self._texts)
 
-    def dense(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
+    def dense(
+        self, vector: NDArray[np.float32], k: int, filters: Filters = EVERYTHING
+    ) -> list[tuple[str, float]]:
         return list(self._dense.items())[:k]
 
-    def lexical(self, query: str, k: int) -> list[tuple[str, float]]:
+    def lexical(self, query: str, k: int, filters: Filters = EVERYTHING) -> list[tuple[str, float]]:
         return list(self._lexical.items())[:k]
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
