@@ -15,7 +15,7 @@ from core.interfaces import Embedder
 from core.progress import Progress, silent
 from core.settings import Settings
 from eval.benchmarks.corpus import Corpus
-from eval.benchmarks.folders import megabytes, stored_in
+from eval.benchmarks.folders import disk_megabytes, stored_in
 
 _COMMIT = 50_000  # chunks of a commit, about
 _NOTES = "built.json"
@@ -57,7 +57,7 @@ def build(
             progress(f"building {chunks} chunks", present, chunks)
             blocks = range(present // size, min(present + max(_COMMIT, size), chunks) // size)
             seconds += _commit(index, corpus, blocks, chunks, progress)
-            built = Built(index.count_chunks(), round(seconds, 2), round(megabytes([folder]), 1))
+            built = Built(index.count_chunks(), round(seconds, 2), round(disk_megabytes(folder), 1))
             notes.write_text(json.dumps(asdict(built)))
     return Built(**json.loads(notes.read_text())), stored
 

@@ -51,7 +51,7 @@ def test_both_pipelines_index_the_same_files(folder: Path, tmp_path: Path) -> No
     settings = Settings(data_dir=tmp_path / "unused")
     compared = compare_speed(folder, settings, FakeEmbedder(), FakeEmbeddings(), rounds=2)
     assert compared.files == 5
-    assert compared.baseline.text_mb == compared.ours.text_mb == megabytes([folder])
+    assert compared.baseline.text_mb == compared.ours.text_mb == megabytes(documents_below(folder))
     assert min(compared.baseline.chunks, compared.ours.chunks) >= 5
     assert not settings.data_dir.exists()
 
