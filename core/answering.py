@@ -209,11 +209,18 @@ class Answerer:
 def _citations(draft: Draft, reading: Reading) -> tuple[Citation, ...]:
     found = []
     for number, scored in enumerate(draft.quotes, 1):
-        chunk = reading.hits[scored.hit].chunk
+        hit = reading.hits[scored.hit]
+        chunk = hit.chunk
         heading = " > ".join(plain(name) for name in chunk.headings)
         found.append(
             Citation(
-                number, chunk.source, chunk.title, heading, scored.unit.text, round(sigmoid(scored.logit), 4)
+                number,
+                chunk.source,
+                chunk.title,
+                heading,
+                scored.unit.text,
+                round(sigmoid(scored.logit), 4),
+                tuple(twin.source for twin in hit.twins if scored.unit.text in twin.text),
             )
         )
     return tuple(found)

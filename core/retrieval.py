@@ -18,6 +18,7 @@ from core.errors import IndexEmptyError
 from core.interfaces import Embedder, Reading, Reranker
 from core.reading import in_order, read, sigmoid
 from core.settings import RetrievalSettings
+from core.twins import merge_twins
 from core.types import EVERYTHING, Chunk, Filters, Hit
 
 
@@ -76,7 +77,7 @@ class Retriever:
         for chunk_id, chunk in chunks.items():
             cosine, bm25 = dense.get(chunk_id, floor), lexical.get(chunk_id, 0.0) / best
             hits.append(Hit(chunk, cosine + self.settings.lexical_weight * bm25, dense=cosine, lexical=bm25))
-        return sorted(hits, key=lambda hit: (-hit.score, hit.chunk.id))
+        return merge_twins(sorted(hits, key=lambda hit: (-hit.score, hit.chunk.id)))
 
     def read(self, query: str, hits: Sequence[Hit]) -> Reading:
         """The first `rerank_top` hits, ordered by their fused score plus what their best unit is worth."""

@@ -110,6 +110,7 @@ class Hit:
     dense: float = 0.0  # cosine similarity of question and chunk
     lexical: float = 0.0  # BM25 score divided by the best one of this query, 0 where BM25 did not find it
     rerank: float | None = None  # the reader's probability of its best unit, where the reader read it
+    twins: tuple[Chunk, ...] = ()  # chunks of nearly the same words, which are not hits of their own
 
     def with_rerank(self, rerank: float, score: float) -> Hit:
         return replace(self, rerank=rerank, score=score)
@@ -131,6 +132,7 @@ class Citation:
     heading: str
     quote: str
     score: float
+    also_in: tuple[str, ...] = ()  # other sources that hold the same quote
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from core.index.index import Index
-from ingestion.chunking import embedding_text
 
 _HITS = 20  # among which a chunk must be found by its own text
 
@@ -29,7 +28,7 @@ def measure_fidelity(index: Index, embeddings: Embeddings, *, count: int, seed: 
     """Of `count` chunks: the dense search itself tells the cosine of a float32 vector to the stored one."""
     chunks = list(index.all_chunks())
     chosen = random.Random(seed).sample(chunks, min(count, len(chunks)))
-    vectors = np.array(embeddings.embed_documents([embedding_text(chunk) for chunk in chosen]), np.float32)
+    vectors = np.array(embeddings.embed_documents([chunk.searched for chunk in chosen]), np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     found = []
     for chunk, vector in zip(chosen, vectors, strict=True):

@@ -17,7 +17,7 @@ from core.settings import Settings
 from eval.benchmarks.corpus import Corpus
 from eval.benchmarks.folders import disk_megabytes, stored_in
 
-_COMMIT = 50_000  # chunks of a commit, about
+_COMMIT = 250_000  # chunks of a commit, about
 _NOTES = "built.json"
 
 
@@ -42,7 +42,7 @@ def build(
     """The index below `folder`, filled up to `chunks`, and the settings to open it with.
 
     `chunks` is a multiple of the corpus's block. What another version or embedder built is deleted first.
-    A commit holds about 50,000 chunks.
+    A commit holds about 250,000 chunks.
     """
     size = corpus.block_chunks
     if chunks % size:

@@ -108,10 +108,9 @@ def bare_chroma(settings: Settings, embedder: Embedder) -> Callable[[str], objec
     from chromadb.config import Settings as ChromaSettings
 
     quiet = ChromaSettings(anonymized_telemetry=False)
-    client = chromadb.PersistentClient(settings.index_dir / "chroma", settings=quiet)
-    names = [collection.name for collection in client.list_collections()]
-    opened = [client.get_collection(name, embedding_function=None) for name in names]
-    collection = max(opened, key=lambda candidate: candidate.count())
+    (build,) = (settings.index_dir / "vectors").iterdir()
+    client = chromadb.PersistentClient(build, settings=quiet)
+    collection = client.get_collection(build.name, embedding_function=None)
 
     def query(question: str) -> object:
         vector = embedder.embed([question])

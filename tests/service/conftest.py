@@ -21,7 +21,7 @@ from fastapi.testclient import TestClient
 from core.errors import EmptyQuestionError, IndexEmptyError, QuestionTooLongError
 from core.interfaces import Decoding
 from core.settings import Settings
-from core.types import Answer, Chunk, Citation, Hit, Message, Usage
+from core.types import EVERYTHING, Answer, Chunk, Citation, Filters, Hit, Message, Usage
 from service.app import create_app
 from tests.fakes import words_of
 
@@ -68,6 +68,7 @@ class StandInInhouse:
     index: StandInIndex
     adapter: str = "shipped"
     asked: list[tuple[str, tuple[Message, ...], Decoding]] = field(default_factory=list)
+    filters: list[Filters] = field(default_factory=list)  # of each search
     fault: Exception | None = None  # raised instead of an answer
     fault_in_stream: Exception | None = None  # raised after the first piece
     gate: threading.Event | None = None  # answers wait for it
@@ -96,7 +97,8 @@ class StandInInhouse:
     def identity(self) -> str:
         return f"{self.index.version}|{self.adapter}"
 
-    def search(self, query: str, k: int) -> list[Hit]:
+    def search(self, query: str, k: int, filters: Filters = EVERYTHING) -> list[Hit]:
+        self.filters.append(filters)
         if self.index.is_empty:
             raise IndexEmptyError("Nothing is indexed yet: run `inhouse reindex FOLDER`.")
         wanted = set(words_of(query))
@@ -110,14 +112,22 @@ class StandInInhouse:
         return sorted(hits, key=lambda hit: -hit.score)[:k]
 
     def answer(
-        self, question: str, history: Sequence[Message] = (), decoding: Decoding | None = None
+        self,
+        question: str,
+        history: Sequence[Message] = (),
+        decoding: Decoding | None = None,
+        filters: Filters = EVERYTHING,
     ) -> Answer:
-        *_, last = self.stream(question, history, decoding)
+        *_, last = self.stream(question, history, decoding, filters)
         assert isinstance(last, Answer)
         return last
 
     def stream(
-        self, question: str, history: Sequence[Message] = (), decoding: Decoding | None = None
+        self,
+        question: str,
+        history: Sequence[Message] = (),
+        decoding: Decoding | None = None,
+        filters: Filters = EVERYTHING,
     ) -> Iterator[str | Answer]:
         self.asked.append((question, tuple(history), decoding or Decoding()))
         if self.gate is not None:
