@@ -18,6 +18,7 @@ from core.errors import IndexEmptyError
 from core.interfaces import Embedder, Reading, Reranker
 from core.reading import in_order, read, sigmoid
 from core.settings import RetrievalSettings
+from core.spelling import Vocabulary, mended
 from core.twins import merge_twins
 from core.types import EVERYTHING, Chunk, Filters, Hit
 
@@ -41,6 +42,8 @@ class SearchableIndex(Protocol):
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]: ...
 
+    def words(self) -> Vocabulary: ...
+
 
 @dataclass(frozen=True)
 class Retriever:
@@ -51,10 +54,18 @@ class Retriever:
 
     def search(self, query: str, k: int, filters: Filters = EVERYTHING) -> list[Hit]:
         """Up to k hits, best first. Raises IndexEmptyError where nothing has been indexed."""
+        query = self.mended(query)
         hits = self.fuse(query, filters)
         if self.reader is None:
             return hits[:k]
         return [*self.read(query, hits).hits, *hits[self.settings.rerank_top :]][:k]
+
+    def mended(self, query: str) -> str:
+        """The query with its misspelt words mended. Raises IndexEmptyError where nothing has been indexed."""
+        if not self.settings.mend_spelling:
+            return query
+        # A word that the embedder's tokenizer keeps whole is a common one.
+        return mended(query, self.index.words(), lambda word: self.embedder.count_tokens(word) == 1)
 
     def fuse(
         self, query: str, filters: Filters = EVERYTHING, vector: NDArray[np.float32] | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -31,6 +32,19 @@ class FakeEmbedder:
 
     def count_tokens(self, text: str) -> int:
         return len(words_of(text))
+
+
+class FakeVocabulary:
+    """The words of some texts, counted once a text."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.counts = Counter(word for text in texts for word in set(words_of(text)))
+
+    def holds(self, word: str) -> bool:
+        return word in self.counts
+
+    def beginning(self, prefix: str) -> list[tuple[str, int]]:
+        return [(word, count) for word, count in self.counts.items() if word.startswith(prefix)]
 
 
 class FakeReranker:

@@ -10,7 +10,7 @@ from core.errors import IndexEmptyError
 from core.retrieval import Retriever
 from core.settings import RetrievalSettings
 from core.types import EVERYTHING, Chunk, Filters
-from tests.fakes import FakeEmbedder, FakeReranker
+from tests.fakes import FakeEmbedder, FakeReranker, FakeVocabulary
 
 
 class ListedIndex:
@@ -35,6 +35,9 @@ class ListedIndex:
 
     def lexical(self, query: str, k: int, filters: Filters = EVERYTHING) -> list[tuple[str, float]]:
         return list(self._lexical.items())[:k]
+
+    def words(self) -> FakeVocabulary:
+        return FakeVocabulary(self._texts.values())
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         return {

@@ -1,0 +1,54 @@
+"""Misspelt words of a question, mended by the words of the indexed documents before anything is searched for.
+
+Only words that neither the documents nor the embedding model know are touched: "babysitter" is no misspelling
+although no document holds it, "maternty" and "Quelmark" are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Protocol
+
+_SHORTEST = 4  # letters: shorter words have too many neighbours
+_LONG = 9  # letters from which on two slips are allowed
+_FEWEST_CHUNKS = 2  # that hold the right word: what only one holds may be misspelt there
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+class Vocabulary(Protocol):
+    """What spelling needs of `core.index.words.Words`."""
+
+    def holds(self, word: str) -> bool: ...
+
+    def beginning(self, prefix: str) -> list[tuple[str, int]]: ...
+
+
+def mended(question: str, vocabulary: Vocabulary, is_word: Callable[[str], bool]) -> str:
+    """The question with each misspelt word replaced by the likeliest one of the documents.
+
+    `is_word` knows the words of the language. A slip is a letter too many, too few, wrong or swapped.
+    """
+
+    def mend(match: re.Match[str]) -> str:
+        word = match.group().lower()
+        if len(word) < _SHORTEST or is_word(word) or vocabulary.holds(word):
+            return match.group()
+        return _nearest(word, vocabulary) or match.group()
+
+    return _WORD.sub(mend, question)
+
+
+def _nearest(word: str, vocabulary: Vocabulary) -> str | None:
+    """The word with the fewest slips, of these the one that most chunks hold; the first letter is right."""
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    counts = {
+        other: chunks
+        for other, chunks in vocabulary.beginning(word[0])
+        if chunks >= _FEWEST_CHUNKS and other.isalpha()
+    }
+    slips = 2 if len(word) >= _LONG else 1
+    found = process.extract(word, list(counts), scorer=OSA.distance, score_cutoff=slips, limit=None)
+    return min(found, key=lambda match: (match[1], -counts[match[0]]))[0] if found else None

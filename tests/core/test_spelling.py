@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from core.spelling import mended
+from tests.fakes import FakeVocabulary
+
+TEXTS = ["maternity leave at Quellmark", "leave for maternity", "Quellmark gates", "maternal care", "babyish"]
+ENGLISH = {"what", "about", "leaf", "babysitter", "when"}
+
+
+def mend(question: str, texts: list[str] = TEXTS) -> str:
+    return mended(question, FakeVocabulary(texts), ENGLISH.__contains__)
+
+
+@pytest.mark.parametrize("slip", ["maternty", "materniity", "mateBnity", "matenrity", "mternityy"])
+def test_a_slip_is_mended_by_a_word_of_the_documents(slip: str) -> None:
+    assert mend(f"what about {slip} leave?") == "what about maternity leave?"
+
+
+def test_names_are_mended_too() -> None:
+    assert mend("When do Quelmark gates open?") == "When do quellmark gates open?"
+
+
+@pytest.mark.parametrize(
+    "word", ["babysitter", "leaf", "leave", "gat", "zzzzzz", "ERR4711", "babyis", "mxtxrnxty", "Maternity"]
+)
+def test_other_words_stay_as_they_are(word: str) -> None:
+    assert mend(f"{word}?") == f"{word}?"
+
+
+def test_the_word_of_more_documents_is_preferred() -> None:
+    texts = ["rate rate", "rates of pay", "rates again", "dates", "dates", "rater", "rater", "rates"]
+    assert mend("ratess", texts) == "rates"
