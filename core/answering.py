@@ -221,6 +221,7 @@ def _citations(draft: Draft, reading: Reading) -> tuple[Citation, ...]:
                 scored.unit.text,
                 round(sigmoid(scored.logit), 4),
                 tuple(twin.source for twin in hit.twins if scored.unit.text in twin.text),
+                chunk.metadata.get("page"),
             )
         )
     return tuple(found)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-
-Progress = Callable[[str, int, int], None]
+from typing import Protocol
 
 
-def silent(stage: str, done: int, total: int) -> None:
+class Progress(Protocol):
+    def __call__(self, stage: str, done: int, total: int, note: str = "", /) -> None: ...
+
+
+def silent(stage: str, done: int, total: int, note: str = "") -> None:
     """Tells nobody."""
 
 
@@ -23,7 +25,7 @@ def console(minimum_gap_s: float = 1.0) -> Progress:
     terminal = sys.stderr.isatty()
     gap = minimum_gap_s if terminal else max(minimum_gap_s, 5.0)
 
-    def show(stage: str, done: int, total: int) -> None:
+    def show(stage: str, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
         begun = started.setdefault(stage, now)
         finished = total > 0 and done >= total
@@ -35,6 +37,7 @@ def console(minimum_gap_s: float = 1.0) -> Progress:
         if elapsed > 0.5 and done:
             line += f", {done / elapsed:.1f}/s"
             line += f", {elapsed:.0f} s" if finished else f", {(total - done) * elapsed / done:.0f} s left"
+        line += f" ({note})" if note else ""
         print(
             f"\r\x1b[K{line}" if terminal else line,
             end="" if terminal and not finished else "\n",

@@ -133,6 +133,7 @@ class Citation:
     quote: str
     score: float
     also_in: tuple[str, ...] = ()  # other sources that hold the same quote
+    page: int | None = None  # from 1, of a source that has pages
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class Failure:
 
     source: str
     error: str
+    empty: bool = False  # nothing to index, which is no fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,13 @@ class ReindexReport:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "failed": [asdict(failure) for failure in self.failed]}
+        failed = [{"source": failure.source, "error": failure.error} for failure in self.failed]
+        return {**asdict(self), "failed": failed}
+
+    @property
+    def unread(self) -> int:
+        """Files with something in them that could not be read."""
+        return sum(not failure.empty for failure in self.failed)
 
 
 def reindex(
@@ -97,6 +103,8 @@ class _Run:
     index: Index
     writer: Writer
     progress: Progress
+    started: float = field(default_factory=time.monotonic)
+    embedded: int = 0  # chunks
     added: int = 0
     updated: int = 0
     moved: int = 0
@@ -117,10 +125,10 @@ class _Run:
             if discovery.covers(document) and document.id not in present:
                 self._forget(document, settled)
         for done, source in enumerate(discovery.sources):
-            self.progress("indexing", done, len(discovery.sources))
+            self.progress("indexing", done, len(discovery.sources), self._rate())
             self._take(source, known.get(source.id), settled)
         self._flush()
-        self.progress("indexing", len(discovery.sources), len(discovery.sources))
+        self.progress("indexing", len(discovery.sources), len(discovery.sources), self._rate())
         self._check_readable(discovery, known.values())
         in_need = known.keys() if self.writer.rebuild else self.writer.damaged
         self._carry([known[document_id] for document_id in sorted(in_need - settled)])
@@ -132,8 +140,9 @@ class _Run:
                 return
             document, chunks = self._load(source)
         except SourceError as error:
-            self.failed.append(Failure(source.source, error.message))
-            if before is not None and isinstance(error, EmptySourceError):
+            empty = isinstance(error, EmptySourceError)
+            self.failed.append(Failure(source.source, error.message, empty))
+            if before is not None and empty:
                 self._forget(before, settled)
             return
         settled.add(source.id)
@@ -182,6 +191,11 @@ class _Run:
             raise EmptySourceError("It holds no text.")
         return document, chunks
 
+    def _rate(self) -> str:
+        if not self.embedded:
+            return ""
+        return f"{self.embedded} chunks, {self.embedded / (time.monotonic() - self.started):.0f} a second"
+
     def _forget(self, document: IndexedDocument, settled: set[str]) -> None:
         self.writer.remove(document.id)
         settled.add(document.id)
@@ -220,6 +234,7 @@ class _Run:
         """(len(chunks), dimension) in the chunks' order; batches of like length save padding."""
         texts = [passage.searched for passage in chunks]
         order = sorted(range(len(texts)), key=lambda position: len(texts[position]))
+        self.embedded += len(chunks)
         vectors = np.zeros((len(texts), self.embedder.dimension), dtype=np.float32)
         size = self.settings.ingestion.batch_chunks
         for start in range(0, len(order), size):

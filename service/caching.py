@@ -152,7 +152,10 @@ def load_answer(value: str) -> Answer | None:
     """None where the value is not of this version's form: a miss."""
     try:
         row = json.loads(value)
-        citations = tuple(Citation(**citation) for citation in row.pop("citations"))
+        citations = tuple(
+            Citation(**{**citation, "also_in": tuple(citation["also_in"])})
+            for citation in row.pop("citations")
+        )
         usage = Usage(**row.pop("usage"))
         return Answer(**{**row, "hits": ()}, citations=citations, usage=usage)
     except (ValueError, TypeError, KeyError, AttributeError):

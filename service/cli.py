@@ -1,6 +1,7 @@
 """`inhouse`: the command line. Nothing heavy is imported before a command runs.
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. With `--json` the last line of stdout is one
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but some files could not be read, 130 interrupted.
+With `--json` the last line of stdout is one
 JSON object, of an error too; progress and messages go to stderr.
 """
 
@@ -127,6 +128,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(
                 json.dumps(result.payload, ensure_ascii=False) if arguments.json else result.text, flush=True
             )
+            return result.status
     except InhouseError as error:
         return fail(arguments, error.message, body_of(error))
     except BrokenPipeError:

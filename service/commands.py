@@ -6,19 +6,26 @@ import argparse
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import InvalidInputError
 from core.progress import console
 from core.settings import Settings, load_settings
 from service import environment, presenting
 
+if TYPE_CHECKING:
+    from core.index.catalogue import IndexedDocument
+
+PARTLY = 3  # exit status: done, but something could not be read
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
     payload: dict[str, Any]
     text: str
+    status: int = 0  # the exit status
 
 
 def run(arguments: argparse.Namespace) -> Result | None:
@@ -40,7 +47,7 @@ def reindex(settings: Settings, arguments: argparse.Namespace) -> Result:
             settings, paths, full=arguments.full, embedder=inhouse.embedder, progress=console()
         )
     payload = report.to_json()
-    return Result(payload, presenting.reindexed(payload))
+    return Result(payload, presenting.reindexed(payload), status=PARTLY if report.unread else 0)
 
 
 def search(settings: Settings, arguments: argparse.Namespace) -> Result:
@@ -110,6 +117,7 @@ def models(settings: Settings, arguments: argparse.Namespace) -> Result:
 
 def status(settings: Settings, arguments: argparse.Namespace) -> Result:
     from core.index.index import Index
+    from core.models.embedder import PACKAGED_NAME
     from service import adapters
 
     # The catalogue can be read without the embedding model, which takes seconds to load.
@@ -119,12 +127,31 @@ def status(settings: Settings, arguments: argparse.Namespace) -> Result:
             "data_dir": str(settings.data_dir.resolve()),
             "index_version": index.version,
             "documents": len(documents),
-            "chunks": sum(document.chunks for document in documents),
+            "chunks": index.count_chunks(),
+            "folders": sorted({document.root for document in documents}),
+            "last_indexed": _when(max((document.indexed_at for document in documents), default=None)),
+            "changed_files": sum(_changed(document) for document in documents),
+            "embedder": index.built_with or settings.models.embedder or PACKAGED_NAME,
             "generator": settings.generator,
             "adapter": settings.models.reader_adapter or adapters.active_adapters(settings) or "shipped",
             "adapters": len(adapters.registry_of(settings).list()),
         }
     return Result(payload, presenting.status(payload))
+
+
+def _when(seconds: float | None) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds else "never"
+
+
+def _changed(document: IndexedDocument) -> bool:
+    """True where the file is gone, or is not the one of size and date that was indexed."""
+    if "://" in document.root:  # a table, which has no date
+        return False
+    try:
+        stat = document.path.stat()
+    except OSError:
+        return True
+    return (stat.st_size, stat.st_mtime_ns) != (document.size, document.mtime_ns)
 
 
 def serve(settings: Settings, arguments: argparse.Namespace) -> None:

@@ -39,7 +39,9 @@ def hits(payload: Mapping[str, Any]) -> str:
 
 
 def reindexed(payload: Mapping[str, Any]) -> str:
-    counts = ", ".join(f"{payload[name]} {name}" for name in ("added", "updated", "deleted", "unchanged"))
+    counts = ", ".join(
+        f"{payload[name]} {name}" for name in ("added", "updated", "moved", "deleted", "unchanged")
+    )
     lines = [
         f"{payload['documents']} documents, {payload['chunks']} chunks ({counts}) "
         f"in {payload['seconds']:.1f} s; index version {payload['index_version']}."

@@ -7,9 +7,11 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
+from core.types import Hit
 from service import searching
 from service.auth import require_chat
 from service.deps import LiveDep, SettingsDep
+from service.live import LiveInhouse
 from service.schemas import SearchRequest
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
@@ -23,5 +25,13 @@ def search(request: SearchRequest, live: LiveDep, settings: SettingsDep) -> dict
     hits = searching.search(
         live.current(), request.query, request.top_k, filters, source=request.filters.source
     )
+    sections = [_section(live, hit) if request.widen else None for hit in hits]
     total = round((time.perf_counter() - started) * 1000, 2)
-    return {"hits": [searching.hit_json(hit) for hit in hits], "timings_ms": {"total": total}}
+    return {
+        "hits": [searching.hit_json(hit, section) for hit, section in zip(hits, sections, strict=True)],
+        "timings_ms": {"total": total},
+    }
+
+
+def _section(live: LiveInhouse, hit: Hit) -> str:
+    return "\n\n".join(chunk.text for chunk in live.index.section(hit.chunk))

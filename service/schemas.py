@@ -84,6 +84,7 @@ class SearchRequest(BaseModel):
     query: Text
     top_k: int = Field(default=5, ge=1, le=100)
     filters: SearchFilters = SearchFilters()
+    widen: bool = Field(default=False, description="give each hit the text of its whole section too")
 
 
 class FeedbackRequest(BaseModel):

@@ -42,12 +42,18 @@ def source_filter(pattern: str) -> Callable[[Hit], bool]:
     return lambda hit: fnmatchcase(hit.chunk.source, pattern) or fnmatchcase(hit.chunk.source, folder)
 
 
-def hit_json(hit: Hit) -> dict[str, Any]:
+def hit_json(hit: Hit, section: str | None = None) -> dict[str, Any]:
+    """`section` is the text of the whole section, where it was asked for."""
     chunk = hit.chunk
-    return {
+    row: dict[str, Any] = {
         "source": chunk.source,
         "title": chunk.title,
         "heading": chunk.heading,
         "text": f"{chunk.headings[-1]}\n\n{chunk.text}" if chunk.headings else chunk.text,
         "score": round(hit.score, 4),
     }
+    if hit.twins:
+        row["also_in"] = [twin.source for twin in hit.twins]
+    if "page" in chunk.metadata:
+        row["page"] = chunk.metadata["page"]
+    return row if section is None else {**row, "section": section}

@@ -87,12 +87,8 @@ class Catalogue:
         for document in self.documents():
             yield from self.document_chunks(document.id)
 
-    def document_chunks(self, document_id: str, first: int = 0, last: int = 2**31) -> list[Chunk]:
-        """The document's chunks with ordinals from `first` to `last`, both included, in order."""
-        rows = self._database.select(
-            f"{_CHUNK} WHERE document_id = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal",
-            (document_id, first, last),
-        )
+    def document_chunks(self, document_id: str) -> list[Chunk]:
+        rows = self._database.select(f"{_CHUNK} WHERE document_id = ? ORDER BY ordinal", (document_id,))
         return [_chunk(row) for row in rows]
 
     def chunk_ids(self) -> dict[str, str]:

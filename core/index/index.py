@@ -11,7 +11,7 @@ import hashlib
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -82,6 +82,11 @@ class Index:
         return self._catalogue.count_chunks()
 
     @property
+    def built_with(self) -> str:
+        """The embedder that made the vectors; empty before the first commit."""
+        return self._catalogue.meta("embedder") or ""
+
+    @property
     def needs_rebuild(self) -> bool:
         """True where it was built with another embedder or other chunking than the settings ask for."""
         return (self._catalogue.meta("fingerprint") or self.fingerprint) != self.fingerprint
@@ -126,11 +131,29 @@ class Index:
     def document_chunks(self, document_id: str) -> list[Chunk]:
         return self._catalogue.document_chunks(document_id)
 
-    def neighbours(self, chunk: Chunk, before: int, after: int) -> list[Chunk]:
-        """Up to `before` chunks in front of it and `after` behind it, in order, without itself."""
-        first, last = chunk.ordinal - before, chunk.ordinal + after
-        around = self._catalogue.document_chunks(chunk.document_id, first, last)
-        return [other for other in around if other.ordinal != chunk.ordinal]
+    def section(self, chunk: Chunk) -> list[Chunk]:
+        """The chunk and its neighbours under the same heading, in order: what it was cut from."""
+        around = {other.ordinal: other for other in self._catalogue.document_chunks(chunk.document_id)}
+        first = last = chunk.ordinal
+        while first - 1 in around and around[first - 1].headings == chunk.headings:
+            first -= 1
+        while last + 1 in around and around[last + 1].headings == chunk.headings:
+            last += 1
+        return [around[ordinal] for ordinal in range(first, last + 1) if ordinal in around]
+
+    def remove(self, document_ids: Sequence[str]) -> int:
+        """Deletes documents from all stores in one commit; returns the version. Unknown ids are passed over.
+
+        Raises IndexLockedError while another process writes.
+        """
+        if self.needs_rebuild:
+            raise IndexUnavailableError(
+                "The index was built with other settings; run `inhouse reindex` on your documents first."
+            )
+        with self.writer() as writer:
+            for document_id in document_ids:
+                writer.remove(document_id)
+            return writer.commit()
 
     @contextmanager
     def writer(self, *, rebuild: bool = False) -> Iterator[Writer]:

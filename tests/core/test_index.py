@@ -412,16 +412,29 @@ def test_an_index_that_was_deleted_and_made_anew_is_seen(tmp_path: Path) -> None
     assert dense(reader, "pear first", 1) == ["pear-0-pear first"]
 
 
-def test_neighbours_stand_around_a_chunk_in_order(tmp_path: Path) -> None:
+def test_a_section_is_a_chunk_with_its_neighbours_under_the_same_heading(tmp_path: Path) -> None:
     index = open_index(tmp_path)
+    document = Document("apple", "apple.md", "apple", "", content_hash="")
+    chunks = [
+        Chunk(f"apple-{ordinal}", "apple", "apple.md", "apple", (heading,), text, ordinal)
+        for ordinal, (heading, text) in enumerate(
+            [("A", "a"), ("B", "b"), ("B", "c"), ("C", "d"), ("B", "e")]
+        )
+    ]
     with index.writer() as writer:
-        put(writer, "apple", *"abcde")
-        put(writer, "pear", "x")
+        writer.put(document, chunks, EMBEDDER.embed([chunk.text for chunk in chunks]))
         writer.commit()
-    middle = index.chunks(["apple-2-c"])["apple-2-c"]
-    assert [chunk.text for chunk in index.neighbours(middle, 1, 2)] == ["b", "d", "e"]
-    first = index.chunks(["apple-0-a"])["apple-0-a"]
-    assert [chunk.text for chunk in index.neighbours(first, 3, 0)] == []
+    assert [chunk.text for chunk in index.section(chunks[1])] == ["b", "c"]
+    assert [chunk.text for chunk in index.section(chunks[2])] == ["b", "c"]
+    assert [chunk.text for chunk in index.section(chunks[4])] == ["e"]
+
+
+def test_removing_documents_by_id_is_one_commit(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    fill(index, "apple", "pear", "plum")
+    assert index.remove(["apple", "plum", "unknown"]) == 2
+    assert [document.id for document in index.documents()] == ["pear"]
+    assert stored_vectors(index) == {"pear-0-pear first", "pear-1-pear second"}
 
 
 def test_threads_that_search_during_a_swap_see_the_old_state_or_the_new(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -386,10 +387,11 @@ def test_a_run_beside_another_writer_is_refused(place: Workplace) -> None:
 
 
 def test_progress_counts_files_up_to_all(place: Workplace) -> None:
-    heard: list[tuple[str, int, int]] = []
+    heard: list[tuple[str, int, int, str]] = []
     reindex(place.settings, [place.docs], embedder=place.embedder, progress=lambda *news: heard.append(news))
-    assert heard[0] == ("indexing", 0, 3)
-    assert heard[-1] == ("indexing", 3, 3)
+    assert heard[0] == ("indexing", 0, 3, "")
+    assert heard[-1][:3] == ("indexing", 3, 3)
+    assert re.fullmatch(r"3 chunks, \d+ a second", heard[-1][3])
 
 
 def test_unsupported_documents_are_named_and_other_files_passed_over(place: Workplace) -> None:

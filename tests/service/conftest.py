@@ -21,7 +21,7 @@ from fastapi.testclient import TestClient
 from core.errors import EmptyQuestionError, IndexEmptyError, QuestionTooLongError
 from core.interfaces import Decoding
 from core.settings import Settings
-from core.types import EVERYTHING, Answer, Chunk, Citation, Filters, Hit, Message, Usage
+from core.types import EVERYTHING, Answer, Chunk, Citation, Filters, Hit, Labels, Message, Usage
 from service.app import create_app
 from tests.fakes import words_of
 
@@ -52,6 +52,7 @@ class StandInIndex:
                 chunks=1,
                 size=len(text),
                 indexed_at=0.0,
+                labels=Labels(),
             )
             for source, (title, text) in self.files.items()
         ]

@@ -107,3 +107,82 @@ def test_faults_of_the_question_have_their_status(standing: Standing, reindex: C
     assert standing.ask("").json()["error"]["code"] == "empty_question"
     too_long = standing.ask("leave " * 1000)
     assert (too_long.status_code, too_long.json()["error"]["code"]) == (422, "question_too_long")
+
+
+def test_a_document_deleted_over_http_answers_nothing_more(
+    standing: Standing, reindex: Callable[[], None]
+) -> None:
+    reindex()
+    assert "28 days" in content(standing.ask(LEAVE).json())
+    assert standing.ask(LEAVE).json()["cached"] == "exact"
+    unknown = standing.client.delete("/admin/documents", params={"source": ["leave.md", "nowhere.md"]})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "not_found")
+    assert standing.client.delete("/admin/documents").status_code == 422
+    removed = standing.client.delete("/admin/documents", params={"source": "leave.md"}).json()
+    assert removed == {"deleted": ["leave.md"], "index_version": 2}
+    gone = standing.ask(LEAVE).json()
+    assert gone["cached"] == "none"
+    assert "28 days" not in content(gone)
+    hits = standing.client.post("/v1/search", json={"query": "paid leave"}).json()["hits"]
+    assert [hit["source"] for hit in hits] == ["parking.md"]
+    (row,) = standing.client.get("/admin/documents").json()["documents"]
+    assert (row["source"], row["chunks"], len(row["content_hash"])) == ("parking.md", 1, 64)
+
+
+def test_documents_of_a_group_are_found_by_its_members_alone(
+    standing: Standing, folder: Path, reindex: Callable[[], None]
+) -> None:
+    (folder / "board").mkdir()
+    (folder / "board" / ".inhouse.toml").write_text('groups = ["board"]\ncollection = "secret"\n')
+    (folder / "board" / "leave.md").write_text("# Leave\n\nThe board has 99 days of paid leave a year.\n")
+    reindex()
+    query = {"query": "paid leave of the board", "top_k": 10}
+    body = {"messages": [{"role": "user", "content": "How many days of paid leave has the board a year?"}]}
+
+    def seen() -> tuple[list[str], str]:
+        hits = standing.client.post("/v1/search", json=query).json()["hits"]
+        reply = standing.client.post("/v1/chat/completions", json=body).json()
+        return sorted(hit["source"] for hit in hits), str(reply)
+
+    sources, answer = seen()
+    assert sources == ["leave.md", "parking.md"]
+    assert "99" not in answer
+    refused = {**query, "filters": {"groups": ["board"]}}  # nobody joins a group by asking
+    assert standing.client.post("/v1/search", json=refused).status_code == 422
+    settings = standing.app.state.settings
+    members = settings.service.model_copy(update={"groups": ("board",)})
+    standing.app.state.settings = settings.model_copy(update={"service": members})
+    sources, answer = seen()
+    assert sources == ["board/leave.md", "leave.md", "parking.md"]
+    assert "99" in answer
+    query["filters"] = body["filters"] = {"collection": "secret"}  # type: ignore[assignment]
+    assert seen()[0] == ["board/leave.md"]
+
+
+def test_a_hit_can_be_widened_to_its_section(
+    standing: Standing, folder: Path, reindex: Callable[[], None]
+) -> None:
+    text = " ".join(f"Rule {number} says that gate {number} closes at night." for number in range(80))
+    (folder / "gates.md").write_text(f"# Gates\n\n## Night\n\n{text}\n\n## Day\n\nThey are open.\n")
+    reindex()
+    query = {"query": "rule 7 gate 7 closes", "top_k": 1, "widen": True}
+    (hit,) = standing.client.post("/v1/search", json=query).json()["hits"]
+    assert len(hit["text"]) < len(hit["section"])
+    assert "Rule 0 says" in hit["section"]
+    assert "gate 79 closes" in hit["section"]
+    assert "They are open" not in hit["section"]
+
+
+def test_copies_of_a_page_are_found_once_and_cited_for_all(
+    standing: Standing, folder: Path, reindex: Callable[[], None]
+) -> None:
+    (folder / "copy.md").write_text((folder / "leave.md").read_text())
+    reindex()
+    hits = standing.client.post("/v1/search", json={"query": "paid leave"}).json()["hits"]
+    assert [(hit["source"], hit.get("also_in")) for hit in hits if "leave" in hit["text"]] in (
+        [("leave.md", ["copy.md"])],
+        [("copy.md", ["leave.md"])],
+    )
+    citation = standing.ask(LEAVE).json()["citations"][0]
+    assert {citation["source"], *citation["also_in"]} == {"copy.md", "leave.md"}
+    assert standing.ask(LEAVE).json()["citations"][0] == citation  # from the cache

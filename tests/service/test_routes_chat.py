@@ -29,7 +29,9 @@ def test_an_answer_has_openais_shape_and_our_fields(standing: Standing) -> None:
     assert reply["answer_type"] == "answer"
     assert reply["cached"] == "none"
     assert set(reply["timings_ms"]) == {"retrieve", "generate", "total"}
-    assert set(reply["citations"][0]) == {"id", "source", "title", "heading", "quote", "score"}
+    assert set(reply["citations"][0]) == {
+        "id", "source", "title", "heading", "quote", "score", "also_in", "page"
+    }  # fmt: skip
     assert reply["citations"][0]["quote"] == HANDBOOK["leave.md"][1]
     assert len(reply["interaction_id"]) == 36
 
