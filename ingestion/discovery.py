@@ -11,7 +11,7 @@ from core.errors import SourceError
 from core.index.catalogue import IndexedDocument
 from ingestion.loaders import LOADERS, UNSUPPORTED, document_id
 
-_FORMATS = "Markdown, HTML, PDF, DOCX, CSV and text"
+_FORMATS = "Markdown, HTML, PDF, DOCX, PPTX, XLSX, CSV, JSON, RST, AsciiDoc, EML and text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,11 @@ def discover(paths: Sequence[Path], known: Iterable[IndexedDocument]) -> Discove
         for path in _files(scope, unreadable):
             source = path.relative_to(root).as_posix()
             try:
+                if path.is_symlink() and not path.resolve().is_relative_to(root):
+                    failures.append(
+                        Failure(source, "It is a link that leaves the folder; put the file there.")
+                    )
+                    continue
                 source.encode()
                 found.setdefault(
                     document_id(path), Source(document_id(path), path, root, source, path.stat())

@@ -152,7 +152,7 @@ class _Run:
 
     def _load(self, source: Source) -> tuple[Document, list[Chunk]]:
         settings = self.settings.ingestion
-        document = load(source.path, source.root, max_mb=settings.max_file_mb)
+        document = load(source.path, source.root, settings)
         chunks = chunk(
             document,
             count_tokens=self.embedder.count_tokens,

@@ -8,6 +8,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ingestion.loaders.files import Converted, FileLoader, decode
 from ingestion.loaders.html_marks import blocks, words_of
+from ingestion.loaders.limits import parsed_html
 
 _DROPPED = (
     "script, style, nav, footer, header, aside, noscript, template, svg, iframe, form, button, input, select,"
@@ -19,7 +20,7 @@ _CHARSET = re.compile(rb"<meta[^>]+charset=[\"']?([\w-]+)", re.IGNORECASE)
 
 class HTMLLoader(FileLoader):
     def convert(self, data: bytes) -> Converted:
-        tree = LexborHTMLParser(_decode(data))
+        tree = parsed_html(_decode(data), self.settings)
         page_title = tree.css_first("head > title")
         title = words_of(page_title) if page_title else ""
         root = content_root(tree)

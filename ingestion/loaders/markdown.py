@@ -20,7 +20,8 @@ class MarkdownLoader(FileLoader):
         text, front = split_front_matter(decode(data))
         title = front.get("title")
         return Converted(
-            replace_html_blocks(text), title.strip() if isinstance(title, str) else first_h1(text)
+            replace_html_blocks(text, self.settings),
+            title.strip() if isinstance(title, str) else first_h1(text),
         )
 
 
