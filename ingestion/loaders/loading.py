@@ -10,12 +10,14 @@ from core.errors import SourceError
 from core.settings import IngestionSettings
 from core.types import Document
 from ingestion.loaders.archives import archive_kind
+from ingestion.loaders.asciidoc import AsciiDocLoader
 from ingestion.loaders.csv_files import CSVLoader
 from ingestion.loaders.files import DEFAULTS, EmptySourceError, FileLoader
 from ingestion.loaders.html import HTMLLoader
 from ingestion.loaders.limits import over_limit
 from ingestion.loaders.markdown import MarkdownLoader
 from ingestion.loaders.pdf import PDFLoader
+from ingestion.loaders.restructured import RSTLoader
 from ingestion.loaders.slides import SlidesLoader
 from ingestion.loaders.spreadsheet import SpreadsheetLoader
 from ingestion.loaders.text import TextLoader
@@ -33,6 +35,9 @@ LOADERS: dict[str, type[FileLoader]] = {
     ".pptm": SlidesLoader,
     ".xlsx": SpreadsheetLoader,
     ".xlsm": SpreadsheetLoader,
+    ".rst": RSTLoader,
+    ".adoc": AsciiDocLoader,
+    ".asciidoc": AsciiDocLoader,
     ".csv": CSVLoader,
     ".tsv": CSVLoader,
     ".txt": TextLoader,
