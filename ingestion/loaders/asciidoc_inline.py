@@ -34,7 +34,7 @@ _MACROS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?:\[[^\]]*\])?##(\S.*?)##|(?:\[[^\]]*\])?(?<!\w)#(\S(?:.*?\S)?)#(?!\w)", r"\1\2"),
         (r"(?<![\w*])\*(?!\*)(\S(?:[^*]*?\S)?)\*(?![\w*])", r"**\1**"),
         (r"__(\S.*?)__", r"_\1_"),
-        (r"\^(\S+?)\^", r"\1"),
+        (r"\^(\S+?)\^", r"^\1"),
         (r"(?<![~\w])~(\S+?)~|(?<=\w)~(\w+?)~", r"\1\2"),
     )
 )  # fmt: skip
@@ -76,8 +76,8 @@ def inline(text: str, attributes: Mapping[str, str], names: Mapping[str, str]) -
         kept.append(f"`{code.strip('+')}`" if code else next(filter(None, match.groups()), ""))
         return f"\0{len(kept) - 1}\0"
 
-    text = _KEPT.sub(keep, filled(text.replace("\0", ""), attributes))
     text = re.sub(r"<<([^,>]+)>>|xref:([^\s\[]*)\[\]", lambda match: _named(match, names), text)
+    text = _KEPT.sub(keep, filled(text.replace("\0", ""), attributes))
     for pattern, replacement in _MACROS:
         text = pattern.sub(replacement, text)
     text = re.sub(r" \+$", "", text, flags=re.MULTILINE)

@@ -40,7 +40,8 @@ def read_source(text: str) -> AsciiDocSource:
             if line == mark or mark == "```":
                 verbatim = "" if mark == verbatim else verbatim or mark
         elif not verbatim and re.match(r"//(?!/)", line):
-            continue
+            if source.lines and source.lines[-1]:
+                continue  # one after a blank line stays, because it ends a list
         elif not verbatim and (entry := _ENTRY.fullmatch(line)):
             value = entry.group(4) or ""
             while value.endswith("\\"):

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from ingestion.loaders.tables import table_markdown
 
 _CELL = re.compile(
-    r"(?:(?<=\s)|^)(?:(?P<times>\d+)\*|(?P<across>\d+)?(?:\.(?P<down>\d+))?\+)?(?:[<^>]|\.[<^>])*[adehlmsv]?\|",
+    r"(?:(?:(?<=\s)|^)(?:(?P<times>\d+)\*|(?P<across>\d+)?(?:\.(?P<down>\d+))?\+)?"
+    r"(?:\.?[<^>]){0,2}[adehlmsv]?)?(?<!\\)\|",
     re.MULTILINE,
 )
 _MOST_COLUMNS = 200

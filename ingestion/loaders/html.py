@@ -6,6 +6,7 @@ import re
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from core.settings import IngestionSettings
 from ingestion.loaders.files import Converted, FileLoader, decode
 from ingestion.loaders.html_marks import blocks, words_of
 from ingestion.loaders.limits import parsed_html
@@ -29,6 +30,12 @@ class HTMLLoader(FileLoader):
         if name and (not title or title.startswith(name)):
             title = name  # "Leave | Handbook of Acme" is the same page as its heading "Leave"
         return Converted("\n\n".join(blocks(root)) if root else "", title)
+
+
+def html_markdown(text: str, settings: IngestionSettings) -> str:
+    """A page or a part of one as Markdown."""
+    root = content_root(parsed_html(text, settings))
+    return "\n\n".join(blocks(root)) if root else ""
 
 
 def content_root(tree: LexborHTMLParser) -> LexborNode | None:

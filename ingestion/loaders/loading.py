@@ -12,8 +12,10 @@ from core.types import Document
 from ingestion.loaders.archives import archive_kind
 from ingestion.loaders.asciidoc import AsciiDocLoader
 from ingestion.loaders.csv_files import CSVLoader
+from ingestion.loaders.email_files import EmailLoader
 from ingestion.loaders.files import DEFAULTS, EmptySourceError, FileLoader
 from ingestion.loaders.html import HTMLLoader
+from ingestion.loaders.json_files import JSONLoader
 from ingestion.loaders.limits import over_limit
 from ingestion.loaders.markdown import MarkdownLoader
 from ingestion.loaders.pdf import PDFLoader
@@ -40,6 +42,10 @@ LOADERS: dict[str, type[FileLoader]] = {
     ".asciidoc": AsciiDocLoader,
     ".csv": CSVLoader,
     ".tsv": CSVLoader,
+    ".json": JSONLoader,
+    ".jsonl": JSONLoader,
+    ".ndjson": JSONLoader,
+    ".eml": EmailLoader,
     ".txt": TextLoader,
 }
 # Documents that people expect to be read: each is named as a failure, with the way out, not passed over.

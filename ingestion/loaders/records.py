@@ -15,8 +15,20 @@ from ingestion.loaders.tables import table_markdown
 _LONG = 200  # characters that a column's values have on average where it holds texts
 _LONGEST_HEADING = 150  # characters
 _LONGEST_ITEM = 160
-_HEADINGS = ("question", "title", "name", "heading", "headline", "subject", "topic", "term", "summary")
-_ANSWERS = ("answer", "body", "text", "content", "description", "response", "reply", "solution", "definition")
+_QUESTIONS = ("question", "q")
+_HEADINGS = (*_QUESTIONS, "title", "name", "heading", "headline", "subject", "topic", "term", "summary")
+_ANSWERS = (
+    "answer",
+    "a",
+    "body",
+    "text",
+    "content",
+    "description",
+    "response",
+    "reply",
+    "solution",
+    "definition",
+)
 
 
 def readable_name(name: str) -> str:
@@ -32,9 +44,11 @@ def one_line(value: str) -> str:
 
 
 def records_markdown(names: Sequence[str], rows: Sequence[Sequence[str]], level: int) -> str:
-    """The records as one table, or as sections with headings of `level` where a column holds texts."""
+    """One table; of texts, and of questions with answers, sections with headings of `level`."""
     columns = [[row[number] for row in rows if number < len(row)] for number in range(len(names))]
-    if len(names) > 1 and any(_holds_texts(column) for column in columns):
+    known = {name.casefold() for name in names}
+    asks = not known.isdisjoint(_QUESTIONS) and not known.isdisjoint(_ANSWERS)
+    if len(names) > 1 and (asks or any(_holds_texts(column) for column in columns)):
         heading = heading_column(names, rows)
         return "\n\n".join(record_section(names, row, heading, level) for row in rows if any(row))
     return table_markdown(

@@ -32,16 +32,12 @@ _SETTINGS = {
 }
 _WITHOUT_TEXT = (nodes.comment, nodes.image, nodes.raw, nodes.pending, nodes.target, nodes.generated)
 _ROLE = re.compile(r":[\w.:+-]+:`~?!?([^`<]*?)\s*(?:<[^`>]*>)?`")
-_NO_TEXT_DIRECTIVE = re.compile(
-    r"\.\. (?:toctree|auto\w+|index|image|graphviz|mermaid|uml|raw|include|literal\w+)::"
-)
+_NO_TEXT_DIRECTIVE = re.compile(r"\.\. (?:toctree|auto\w+|index|graphviz|mermaid|uml|literal\w+)::")
 
 
 class RSTLoader(FileLoader):
     def convert(self, data: bytes) -> Converted:
         tree = _tree(decode(data), self.settings)
-        for parent, child in [(node.parent, node) for node in tree.findall(nodes.Admonition)]:
-            parent.replace(child, _labelled(child))
         html = publish_from_doctree(tree, writer="html5", settings_overrides=dict(_SETTINGS))
         page = parsed_html(html, self.settings)
         root = page.css_first("main") or page.body
@@ -64,9 +60,12 @@ def _tree(text: str, settings: IngestionSettings, depth: int = 1) -> nodes.docum
         role = _ROLE.fullmatch(problem.astext())
         problem.parent.replace(problem, nodes.Text(role.group(1) if role else problem.astext()))
     for classifier in list(tree.findall(nodes.classifier)):
-        item = classifier.parent
-        item.remove(classifier)
-        item[0].append(nodes.Text(f" ({classifier.astext()})"))
+        term = next(classifier.parent.findall(nodes.term))
+        term.append(nodes.Text(f" ({classifier.astext()})"))
+        classifier.parent.remove(classifier)
+    for element in list(tree.findall(nodes.Element)):
+        if isinstance(element, nodes.Admonition):
+            element.parent.replace(element, _labelled(element))
     for literal in tree.findall(nodes.literal):
         literal["classes"] = ["code"]
     for topic in list(tree.findall(nodes.topic)):
