@@ -22,10 +22,17 @@ _CODE = re.compile(r" {0,3}(`{3,}|~{3,})")
 def without_admonition_marks(text: str) -> str:
     if not re.search(r"^ *(?:!!!|\?\?\?|===|:::|> ?\[!)", text, re.MULTILINE):
         return text
-    return "\n".join(_plain(text.split("\n")))
+    kept: list[str] = []
+    for line in _plain(text.split("\n")):
+        if line is not None:
+            kept.append(line)
+        elif kept and kept[-1].strip():
+            kept.append("")
+    return "\n".join(kept)
 
 
-def _plain(lines: list[str]) -> Iterator[str]:
+def _plain(lines: list[str]) -> Iterator[str | None]:
+    """The lines without the marks; None where text before and after a mark must not run together."""
     code = ""
     at = 0
     while at < len(lines):
@@ -39,12 +46,13 @@ def _plain(lines: list[str]) -> Iterator[str]:
             yield line
         elif (block := _BLOCK.fullmatch(line)) and (end := _end(lines, at, len(block.group(1)))) > at:
             outer = block.group(1)
-            yield from (outer + (block.group(2) or ""), "")
+            yield from (None, outer + block.group(2), None) if block.group(2) else (None,)
             yield from _plain([outer + inner[len(outer) + 4 :] for inner in lines[at:end]])
-            yield ""
+            yield None
             at = end
         elif fenced := _FENCED.fullmatch(line):
-            yield from (fenced.group(1) or fenced.group(2) or "", "")
+            title = fenced.group(1) or fenced.group(2)
+            yield from (None, title, None) if title else (None,)
         elif quoted := _QUOTED.fullmatch(line):
             if quoted.group(2):
                 yield from (quoted.group(1) + quoted.group(2), quoted.group(1).rstrip())

@@ -1,10 +1,11 @@
 """Markdown: the file's own text without front matter, HTML tables and lists in it written as Markdown.
 
-Metadata: `front_matter`, what it holds besides objects.
+Metadata: `front_matter`, its plain values and lists of these.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import date
 from typing import Any
@@ -23,7 +24,7 @@ _H1 = re.compile(r"^ {0,3}#[ \t]+(.+?)[ \t]*#*[ \t]*$|^ {0,3}(\S.*)\n=+[ \t]*$",
 class MarkdownLoader(FileLoader):
     def convert(self, data: bytes) -> Converted:
         text, front = split_front_matter(decode(data))
-        title = front.get("title")
+        title = front.pop("title", None)
         named = title.strip() if isinstance(title, str) else first_h1(text)
         text = without_admonition_marks(replace_html_blocks(text, self.settings))
         kept = {str(key): shown for key, value in front.items() if (shown := _plain_value(value)) is not None}
@@ -37,6 +38,8 @@ def _plain_value(value: object) -> object:
         return [item for item in shown if item is not None]
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value if isinstance(value, str | int | float | bool) else None
 
 
