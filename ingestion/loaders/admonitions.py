@@ -54,8 +54,8 @@ def _plain(lines: list[str]) -> Iterator[str | None]:
             title = fenced.group(1) or fenced.group(2)
             yield from (None, title, None) if title else (None,)
         elif quoted := _QUOTED.fullmatch(line):
-            if quoted.group(2):
-                yield from (quoted.group(1) + quoted.group(2), quoted.group(1).rstrip())
+            title = quoted.group(2)
+            yield from (None, quoted.group(1).split(">")[0] + title, None) if title else ()
         else:
             yield line
 

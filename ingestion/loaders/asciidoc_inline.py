@@ -15,13 +15,14 @@ _CHARACTERS = {
 }  # fmt: skip
 _ATTRIBUTE = re.compile(r"(\\)?\{([\w-]+)\}")
 _KEPT = re.compile(r"\+\+\+(.+?)\+\+\+|pass:\w*\[(.*?)\]|(?<!\w)\+(\S(?:.*?\S)?)\+(?!\w)|``?(.+?)``?(?!\w)")
+_ESCAPED = "\x01"  # stands for a brace that stays
 _MOST_GROWN = 100_000  # characters that attributes may add to a paragraph
 _LONGEST = 20_000  # characters of a paragraph whose marks are looked for
 _MACROS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\[\[[^\]]*\]\]|anchor:[\w-]+\[.*?\]|(?:image|icon)::?[^\s\[]+\[.*?\]", ""),
-        (r"\(\(\(.*?\)\)\)|indexterm2?:\[.*?\]", ""),
+        (r"\(\(\([^()]*\)\)\)|indexterm2?:\[[^\[\]]*\]", ""),
         (r"footnote(?:ref)?:\w*\[(.*?)\]", r" (\1)"),
         (r"(?:kbd|btn):\[(.*?)\]", r"\1"),
         (r"menu:([^\[\s]+)\[(.*?)\]", r"\1 > \2"),
@@ -30,7 +31,7 @@ _MACROS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?:link:)?((?:https?|ftp)://[^\s\[\]<>]+)\[([^\]^,]+)[^\]]*\]", r"[\2](\1)"),
         (r"(?:link:)?((?:https?|ftp)://[^\s\[\]<>]+)\[\]", r"\1"),
         (r"xref:[^\s\[]*\[([^\]]+)\]", r"\1"),
-        (r"<<[^,>]+,\s*([^>]+)>>", r"\1"),
+        (r"<<[^<,>]+,\s*([^<>]+)>>", r"\1"),
         (r"(?:\[[^\]]*\])?##(\S.*?)##|(?:\[[^\]]*\])?(?<!\w)#(\S(?:.*?\S)?)#(?!\w)", r"\1\2"),
         (r"(?<![\w*])\*(?!\*)(\S(?:[^*]*?\S)?)\*(?![\w*])", r"**\1**"),
         (r"__(\S.*?)__", r"_\1_"),
@@ -46,12 +47,13 @@ def filled(text: str, attributes: Mapping[str, str]) -> str:
     Raises SourceError where values that name values make it grow without end.
     """
     grown = 0
+    text = text.replace(_ESCAPED, "")
 
     def value(match: re.Match[str]) -> str:
         nonlocal grown
         name = match.group(2).lower()
         if match.group(1):
-            return match.group()[1:]
+            return f"{_ESCAPED}{match.group(2)}}}"
         found = attributes.get(name, _CHARACTERS.get(name, match.group()))
         grown += len(found)
         if grown > _MOST_GROWN:
@@ -62,7 +64,7 @@ def filled(text: str, attributes: Mapping[str, str]) -> str:
         if "{" not in text:
             break
         text = _ATTRIBUTE.sub(value, text)
-    return text
+    return text.replace(_ESCAPED, "{")
 
 
 def inline(text: str, attributes: Mapping[str, str], names: Mapping[str, str]) -> str:
@@ -76,7 +78,7 @@ def inline(text: str, attributes: Mapping[str, str], names: Mapping[str, str]) -
         kept.append(f"`{code.strip('+')}`" if code else next(filter(None, match.groups()), ""))
         return f"\0{len(kept) - 1}\0"
 
-    text = re.sub(r"<<([^,>]+)>>|xref:([^\s\[]*)\[\]", lambda match: _named(match, names), text)
+    text = re.sub(r"<<([^<,>]+)>>|xref:([^\s\[]*)\[\]", lambda match: _named(match, names), text)
     text = _KEPT.sub(keep, filled(text.replace("\0", ""), attributes))
     for pattern, replacement in _MACROS:
         text = pattern.sub(replacement, text)

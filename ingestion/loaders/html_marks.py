@@ -82,7 +82,7 @@ def _definitions(node: LexborNode) -> Iterator[str]:
             term = _cell(child).rstrip(":")
             continue
         deep = child.css_first("dl, pre, table") is not None
-        words, *others = list(blocks(child)) if deep else [_cell(child)]
+        words, *others = (list(blocks(child)) or [""]) if deep else [_cell(child)]
         if deep and not re.match(r"\w", words):  # a list or code right below the term
             words, others = "", [words, *others]
         if words or others:

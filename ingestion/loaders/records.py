@@ -13,6 +13,7 @@ from statistics import fmean
 from ingestion.loaders.tables import table_markdown
 
 _LONG = 200  # characters that a column's values have on average where it holds texts
+_LONGEST_CELL = 600
 _LONGEST_HEADING = 150  # characters
 _LONGEST_ITEM = 160
 _QUESTIONS = ("question", "q")
@@ -92,7 +93,7 @@ def text_blocks(value: str) -> str:
 
 def _holds_texts(column: Sequence[str]) -> bool:
     filled = [len(value) for value in column if value]
-    return bool(filled) and fmean(filled) > _LONG
+    return bool(filled) and (fmean(filled) > _LONG or max(filled) > _LONGEST_CELL)
 
 
 def _can_name(rows: Sequence[Sequence[str]], number: int) -> bool:

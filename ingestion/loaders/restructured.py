@@ -11,6 +11,7 @@ from inspect import cleandoc
 from docutils import nodes
 from docutils.core import publish_doctree, publish_from_doctree
 
+from core.errors import SourceError
 from core.settings import IngestionSettings
 from ingestion.loaders.files import Converted, FileLoader, decode
 from ingestion.loaders.html_marks import blocks, words_of
@@ -31,18 +32,40 @@ _SETTINGS = {
     "output_encoding": "unicode",
 }
 _WITHOUT_TEXT = (nodes.comment, nodes.image, nodes.raw, nodes.pending, nodes.target, nodes.generated)
+_SUBSTITUTION = re.compile(r"^[ \t]*\.\. \|([^|\n]+)\| replace::(.*(?:\n[ \t]+\S.*)*)", re.MULTILINE)
+_REFERENCE = re.compile(r"\|([^|\s](?:[^|\n]*[^|\s])?)\|")
+_MOST_GROWN = 200_000  # characters that substitutions may add to a document
 _ROLE = re.compile(r":[\w.:+-]+:`~?!?([^`<]*?)\s*(?:<[^`>]*>)?`")
 _NO_TEXT_DIRECTIVE = re.compile(r"\.\. (?:toctree|auto\w+|index|graphviz|mermaid|uml|literal\w+)::")
 
 
 class RSTLoader(FileLoader):
     def convert(self, data: bytes) -> Converted:
-        tree = _tree(decode(data), self.settings)
+        text = decode(data)
+        _check_substitutions(text)
+        tree = _tree(text, self.settings)
         html = publish_from_doctree(tree, writer="html5", settings_overrides=dict(_SETTINGS))
         page = parsed_html(html, self.settings)
         root = page.css_first("main") or page.body
         heading = page.css_first("h1")
         return Converted("\n\n".join(blocks(root)) if root else "", words_of(heading) if heading else "")
+
+
+def _check_substitutions(text: str) -> None:
+    """docutils limits the length of a substitution only after it has filled in those that it names."""
+    defined = {name.casefold(): value for name, value in _SUBSTITUTION.findall(text)}
+    sizes: dict[str, int] = {}
+
+    def size(name: str) -> int:
+        name = name.casefold()
+        if name not in sizes:
+            sizes[name] = 0  # while it is counted: one that names itself is an error to docutils
+            value = defined.get(name, "")
+            sizes[name] = len(value) + sum(map(size, _REFERENCE.findall(value)))
+        return sizes[name]
+
+    if sum(map(size, _REFERENCE.findall(text))) > _MOST_GROWN:
+        raise SourceError("Its substitutions name each other without end; take these out.")
 
 
 def _tree(text: str, settings: IngestionSettings, depth: int = 1) -> nodes.document:

@@ -10,23 +10,9 @@ import pytest
 
 from core.errors import SourceError
 from core.settings import IngestionSettings
-from core.types import Document
 from ingestion.loaders import EmptySourceError, load
 from ingestion.loaders.markdown import MarkdownLoader
-from tests.ingestion.making import line, pdf
-
-
-def loaded(folder: Path, name: str, content: bytes | str) -> Document:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return load(path, folder)
-
-
-def refusal(folder: Path, name: str, content: bytes | str) -> str:
-    with pytest.raises(SourceError) as refused:
-        loaded(folder, name, content)
-    return refused.value.message
+from tests.ingestion.making import line, loaded, pdf, refusal
 
 
 def test_a_document_knows_its_source_and_its_content(tmp_path: Path) -> None:
