@@ -56,6 +56,10 @@ class IngestionSettings(Section):
     chunk_tokens: int = Field(220, ge=32, le=480, description="longest chunk, in the embedder's tokens")
     chunk_overlap_sentences: int = Field(1, ge=0, le=5)
     max_file_mb: float = Field(50, gt=0)
+    max_unpacked_mb: float = Field(500, gt=0, description="the parts of an Office file together, unpacked")
+    max_pages: int = Field(5000, ge=1, description="pages of a PDF, slides of a presentation")
+    max_rows: int = Field(200_000, ge=1, description="rows of a spreadsheet or CSV file, records of JSON")
+    max_nesting: int = Field(100, ge=1, le=250, description="levels of nested elements, lists and objects")
     batch_chunks: int = Field(256, ge=1, description="chunks embedded and written at a time")
 
 

@@ -13,7 +13,7 @@ from ingestion.labels import FolderLabels
 from ingestion.loaders import LOADERS, UNSUPPORTED, document_id
 from ingestion.sources import FileSource
 
-_FORMATS = "Markdown, HTML, PDF, DOCX, CSV and text"
+_FORMATS = "Markdown, HTML, PDF, DOCX, PPTX, XLSX, CSV, JSON, RST, AsciiDoc, EML and text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,11 @@ def discover(paths: Sequence[Path], known: Iterable[IndexedDocument]) -> Discove
         for path in _files(scope, unreadable):
             source = path.relative_to(root).as_posix()
             try:
+                if path.is_symlink() and not path.resolve().is_relative_to(root):
+                    failures.append(
+                        Failure(source, "It is a link that leaves the folder; put the file there.")
+                    )
+                    continue
                 source.encode()
                 number, labels = document_id(path), folder_labels.setdefault(root, FolderLabels(root))
                 found.setdefault(number, FileSource(number, path, root, source, path.stat(), labels))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from core.types import Chunk, Document
 from ingestion.chunking import chunk
 from ingestion.discovery import Discovery, Failure, discover
 from ingestion.loaders import EmptySourceError
-from ingestion.sources import Source, is_dated
+from ingestion.loaders.sql import rows_of, tables_named
+from ingestion.sources import RowSource, Source, is_dated
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,15 @@ class ReindexReport:
 
 def reindex(
     settings: Settings,
-    paths: Sequence[Path],
+    places: Sequence[Path | str],
     *,
     full: bool = False,
     embedder: Embedder,
     progress: Progress = silent,
 ) -> ReindexReport:
-    """Indexes what is new or changed below the paths, forgets what is gone; other folders stay as they are.
+    """Indexes what is new or changed in the places, forgets what is gone; other places stay as they are.
+
+    A place is a folder, a file, or the URL of database tables (`sqlite:///faq.db?table=faq`) as a string.
 
     A file that cannot be read is named in the report, its last readable version stays indexed, the rest
     goes on. `full` reads and embeds everything again; so does a change of embedder or chunking. Raises
@@ -72,10 +75,12 @@ def reindex(
     started = time.monotonic()
     index = Index.open(settings, embedder_name=embedder.name, dimension=embedder.dimension)
     try:
+        paths = [place for place in places if isinstance(place, Path)]
+        tables = {tables_named(place): place for place in places if isinstance(place, str)}
         discovery = discover(paths, index.documents())
         with index.writer(rebuild=full) as writer:
             run = _Run(settings, embedder, index, writer, progress)
-            run.sync(discovery)
+            run.sync(discovery, tables)
             version = writer.commit()
         documents = index.documents()
         return ReindexReport(
@@ -116,7 +121,8 @@ class _Run:
         default_factory=Counter
     )  # content hashes of files that went, for those that moved
 
-    def sync(self, discovery: Discovery) -> None:
+    def sync(self, discovery: Discovery, tables: Mapping[str, str]) -> None:
+        """`tables` are URLs by the name that their rows are indexed under."""
         known = {document.id: document for document in self.index.documents()}
         self.failed.extend(discovery.failures)
         present = {source.id for source in discovery.sources}
@@ -127,11 +133,30 @@ class _Run:
         for done, source in enumerate(discovery.sources):
             self.progress("indexing", done, len(discovery.sources), self._rate())
             self._take(source, known.get(source.id), settled)
+        for root, url in tables.items():
+            self._sync_rows(root, url, known, settled)
         self._flush()
         self.progress("indexing", len(discovery.sources), len(discovery.sources), self._rate())
-        self._check_readable(discovery, known.values())
+        self._check_readable(discovery, tables, known.values())
         in_need = known.keys() if self.writer.rebuild else self.writer.damaged
         self._carry([known[document_id] for document_id in sorted(in_need - settled)])
+
+    def _sync_rows(
+        self, root: str, url: str, known: Mapping[str, IndexedDocument], settled: set[str]
+    ) -> None:
+        """A table that cannot be read to its end keeps the rows that were indexed of it."""
+        present = set()
+        try:
+            for done, document in enumerate(rows_of(url, self.settings.ingestion)):
+                self.progress(f"reading {root}", done, 0, self._rate())
+                present.add(document.id)
+                self._take(RowSource(document, root), known.get(document.id), settled)
+        except SourceError as error:
+            self.failed.append(Failure(root, error.message))
+            return
+        for before in known.values():
+            if before.root == root and before.id not in present:
+                self._forget(before, settled)
 
     def _take(self, source: Source, before: IndexedDocument | None, settled: set[str]) -> None:
         try:
@@ -242,14 +267,17 @@ class _Run:
             vectors[batch] = self.embedder.embed([texts[position] for position in batch])
         return vectors
 
-    def _check_readable(self, discovery: Discovery, known: Iterable[IndexedDocument]) -> None:
+    def _check_readable(
+        self, discovery: Discovery, tables: Iterable[str], known: Iterable[IndexedDocument]
+    ) -> None:
         if (
             self.added
             or self.updated
             or self.unchanged
-            or any(discovery.covers(document) for document in known)
+            or any(discovery.covers(document) or document.root in tables for document in known)
+            or not self.failed  # tables without a row
         ):
             return
         first = self.failed[0]
-        where = ", ".join(str(scope) for scope in discovery.scopes)
+        where = ", ".join([*map(str, discovery.scopes), *tables])
         raise SourceError(f"No document in {where} can be read. The first, {first.source}: {first.error}")

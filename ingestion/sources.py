@@ -62,7 +62,7 @@ class FileSource:
         return content_hash(self.path)
 
     def load(self, settings: IngestionSettings) -> Document:
-        document = load(self.path, self.folder, max_mb=settings.max_file_mb)
+        document = load(self.path, self.folder, settings)
         return replace(document, labels=self.labels())
 
 

@@ -49,8 +49,8 @@ def build_parser() -> argparse.ArgumentParser:
     def add(name: str, text: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text, description=text, parents=[shared])
 
-    command = add("reindex", "bring the index up to date with folders or files")
-    command.add_argument("paths", nargs="+", metavar="PATH")
+    command = add("reindex", "bring the index up to date with folders, files or database tables")
+    command.add_argument("paths", nargs="+", metavar="PATH", help="or sqlite:///file.db?table=NAME")
     command.add_argument("--full", action="store_true", help="build everything anew")
 
     command = add("search", "show the passages that are found for a query")

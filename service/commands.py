@@ -41,10 +41,10 @@ def reindex(settings: Settings, arguments: argparse.Namespace) -> Result:
     from core.bootstrap import Inhouse
     from ingestion import indexing
 
-    paths = [Path(path) for path in arguments.paths]
+    places = [place if "://" in place else Path(place) for place in arguments.paths]
     with closing(Inhouse(settings)) as inhouse:
         report = indexing.reindex(
-            settings, paths, full=arguments.full, embedder=inhouse.embedder, progress=console()
+            settings, places, full=arguments.full, embedder=inhouse.embedder, progress=console()
         )
     payload = report.to_json()
     return Result(payload, presenting.reindexed(payload), status=PARTLY if report.unread else 0)
@@ -145,7 +145,7 @@ def _when(seconds: float | None) -> str:
 
 def _changed(document: IndexedDocument) -> bool:
     """True where the file is gone, or is not the one of size and date that was indexed."""
-    if "://" in document.root:  # a table, which has no date
+    if not document.mtime_ns:  # a row of a table, which has no date
         return False
     try:
         stat = document.path.stat()

@@ -14,7 +14,10 @@ from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document as LangChainDocument
 
 from core.errors import SourceError
+from core.settings import IngestionSettings
+from ingestion.loaders.limits import nested_too_deeply
 
+DEFAULTS = IngestionSettings()
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -44,8 +47,11 @@ class FileLoader(BaseLoader):
     Raises SourceError with the reason where the file cannot be read.
     """
 
-    def __init__(self, path: Path | str, data: bytes | None = None) -> None:
+    def __init__(
+        self, path: Path | str, data: bytes | None = None, settings: IngestionSettings = DEFAULTS
+    ) -> None:
         self.path = Path(path)
+        self.settings = settings
         self._data = data  # the file's bytes where the caller has read them already
 
     def lazy_load(self) -> Iterator[LangChainDocument]:
@@ -54,9 +60,9 @@ class FileLoader(BaseLoader):
             converted = self.convert(data)
         except SourceError:
             raise
-        except (
-            Exception
-        ) as error:  # a parser may raise anything on a damaged file; the other files must go on
+        except RecursionError as error:
+            raise nested_too_deeply(self.settings) from error
+        except Exception as error:  # a parser may raise anything on a damaged file; the others must go on
             raise SourceError(
                 f"It is damaged or not of its format ({type(error).__name__}: {error})."
             ) from error

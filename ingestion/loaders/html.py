@@ -6,8 +6,10 @@ import re
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from core.settings import IngestionSettings
 from ingestion.loaders.files import Converted, FileLoader, decode
 from ingestion.loaders.html_marks import blocks, words_of
+from ingestion.loaders.limits import parsed_html
 
 _DROPPED = (
     "script, style, nav, footer, header, aside, noscript, template, svg, iframe, form, button, input, select,"
@@ -19,7 +21,7 @@ _CHARSET = re.compile(rb"<meta[^>]+charset=[\"']?([\w-]+)", re.IGNORECASE)
 
 class HTMLLoader(FileLoader):
     def convert(self, data: bytes) -> Converted:
-        tree = LexborHTMLParser(_decode(data))
+        tree = parsed_html(_decode(data), self.settings)
         page_title = tree.css_first("head > title")
         title = words_of(page_title) if page_title else ""
         root = content_root(tree)
@@ -28,6 +30,12 @@ class HTMLLoader(FileLoader):
         if name and (not title or title.startswith(name)):
             title = name  # "Leave | Handbook of Acme" is the same page as its heading "Leave"
         return Converted("\n\n".join(blocks(root)) if root else "", title)
+
+
+def html_markdown(text: str, settings: IngestionSettings) -> str:
+    """A page or a part of one as Markdown."""
+    root = content_root(parsed_html(text, settings))
+    return "\n\n".join(blocks(root)) if root else ""
 
 
 def content_root(tree: LexborHTMLParser) -> LexborNode | None:

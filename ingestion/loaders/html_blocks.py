@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from selectolax.lexbor import LexborHTMLParser
-
+from core.settings import IngestionSettings
 from ingestion.loaders.html_marks import blocks
+from ingestion.loaders.limits import parsed_html
 
 _OPENING = re.compile(r"^[ \t]*<(table|ul|ol)\b", re.IGNORECASE | re.MULTILINE)
 FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 
 
-def replace_html_blocks(text: str) -> str:
+def replace_html_blocks(text: str, settings: IngestionSettings) -> str:
     """Replaces tables and lists whose opening tag begins a line; code and all other HTML stay as they are."""
     if not _OPENING.search(text):
         return text
@@ -23,7 +23,7 @@ def replace_html_blocks(text: str) -> str:
         end = _closing(text, match.start(), match.group(1))
         if match.start() < done or end is None or any(start <= match.start() < stop for start, stop in code):
             continue
-        body = LexborHTMLParser(text[match.start() : end]).body
+        body = parsed_html(text[match.start() : end], settings).body
         markdown = "\n\n".join(blocks(body)) if body else ""
         parts.append(f"{text[done : match.start()].rstrip()}\n\n{markdown}\n\n")
         done = end

@@ -77,14 +77,28 @@ def _definitions(node: LexborNode) -> Iterator[str]:
     """`<dt>Term<dd>Meaning` as `- **Term:** Meaning`."""
     term = ""
     lines: list[str] = []
-    for child in node.css("dt, dd"):
-        words = _cell(child)
+    for child in _definition_parts(node):
         if child.tag == "dt":
-            term = words.rstrip(":")
-        elif words:
-            lines.append(f"- **{term}:** {words}" if term else f"- {words}")
+            term = _cell(child).rstrip(":")
+            continue
+        deep = child.css_first("dl, pre, table") is not None
+        words, *others = (list(blocks(child)) or [""]) if deep else [_cell(child)]
+        if deep and not re.match(r"\w", words):  # a list or code right below the term
+            words, others = "", [words, *others]
+        if words or others:
+            lines.append(f"- **{term}:** {words}".rstrip() if term else f"- {words}")
+            lines += [_indented(block, "  ") for block in others]
     if lines:
         yield "\n".join(lines)
+
+
+def _definition_parts(node: LexborNode) -> Iterator[LexborNode]:
+    """The `dt` and `dd` of a list, not of lists inside it; a `div` may hold some of them."""
+    for child in node.iter():
+        if child.tag == "div":
+            yield from _definition_parts(child)
+        elif child.tag in ("dt", "dd"):
+            yield child
 
 
 def inline(node: LexborNode) -> str:

@@ -1,13 +1,19 @@
-"""Markdown: the file's own text, without front matter, and with HTML tables and lists written as Markdown."""
+"""Markdown: the file's own text without front matter, HTML tables and lists in it written as Markdown.
+
+Metadata: `front_matter`, its plain values and lists of these.
+"""
 
 from __future__ import annotations
 
+import math
 import re
+from datetime import date
 from typing import Any
 
 import yaml
 
 from core.units import plain
+from ingestion.loaders.admonitions import without_admonition_marks
 from ingestion.loaders.files import Converted, FileLoader, decode
 from ingestion.loaders.html_blocks import FENCE, replace_html_blocks
 
@@ -18,10 +24,23 @@ _H1 = re.compile(r"^ {0,3}#[ \t]+(.+?)[ \t]*#*[ \t]*$|^ {0,3}(\S.*)\n=+[ \t]*$",
 class MarkdownLoader(FileLoader):
     def convert(self, data: bytes) -> Converted:
         text, front = split_front_matter(decode(data))
-        title = front.get("title")
-        return Converted(
-            replace_html_blocks(text), title.strip() if isinstance(title, str) else first_h1(text)
-        )
+        title = front.pop("title", None)
+        named = title.strip() if isinstance(title, str) else first_h1(text)
+        text = without_admonition_marks(replace_html_blocks(text, self.settings))
+        kept = {str(key): shown for key, value in front.items() if (shown := _plain_value(value)) is not None}
+        return Converted(text, named, {"front_matter": kept} if kept else {})
+
+
+def _plain_value(value: object) -> object:
+    """A value of the front matter that JSON can hold: plain ones and lists of these, dates as text."""
+    if isinstance(value, list):
+        shown = [None if isinstance(item, list) else _plain_value(item) for item in value]
+        return [item for item in shown if item is not None]
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool) else None
 
 
 def split_front_matter(text: str) -> tuple[str, dict[str, Any]]:
@@ -31,7 +50,7 @@ def split_front_matter(text: str) -> tuple[str, dict[str, Any]]:
         return text, {}
     try:
         front = yaml.safe_load(match.group(1))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # ValueError: a date that does not exist
         named = re.search(r"^title:[ \t]*(.+)$", match.group(1), re.MULTILINE)
         front = {"title": named.group(1).strip("'\" ")} if named else None
     return (text[match.end() :], front) if isinstance(front, dict) else (text, {})

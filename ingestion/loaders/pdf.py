@@ -11,6 +11,7 @@ from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
 
 from core.errors import SourceError
 from ingestion.loaders.files import Converted, FileLoader
+from ingestion.loaders.limits import over_limit
 from ingestion.loaders.pdf_layout import blocks
 from ingestion.loaders.pdf_lines import page_lines, without_furniture
 
@@ -27,6 +28,9 @@ class PDFLoader(FileLoader):
     def convert(self, data: bytes) -> Converted:
         reader = _opened(data)
         try:
+            count, limit = len(reader.pages), self.settings.max_pages
+            if count > limit:
+                raise over_limit(f"{count:,} pages", "max_pages", limit)
             pages = [page_lines(page, number) for number, page in enumerate(reader.pages)]
             info = (reader.metadata.title or "").strip() if reader.metadata else ""
         except (FileNotDecryptedError, DependencyError) as error:

@@ -16,9 +16,14 @@ _LONGEST_HEADING = 70  # characters
 
 class TextLoader(FileLoader):
     def convert(self, data: bytes) -> Converted:
-        paragraphs = re.split(r"\n[ \t]*\n+", decode(data).expandtabs(8).strip("\n"))
-        text = "\n\n".join(_markdown(paragraph.rstrip()) for paragraph in paragraphs)
+        text = text_markdown(decode(data))
         return Converted(text, first_h1(text))
+
+
+def text_markdown(text: str) -> str:
+    """Plain text with what looks like headings, lists and columns written as Markdown."""
+    paragraphs = re.split(r"\n[ \t]*\n+", text.expandtabs(8).strip("\n"))
+    return "\n\n".join(_markdown(paragraph.rstrip()) for paragraph in paragraphs)
 
 
 def _markdown(paragraph: str) -> str:

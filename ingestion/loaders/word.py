@@ -11,15 +11,18 @@ from docx import Document as open_docx
 from docx.document import Document as WordDocument
 from docx.opc.exceptions import PackageNotFoundError
 from docx.oxml.ns import qn
+from docx.oxml.table import CT_Tc
 from docx.oxml.xmlchemy import BaseOxmlElement
 from docx.parts.document import DocumentPart
 from docx.table import Table
 from docx.text.paragraph import Paragraph
 
 from core.errors import SourceError
+from ingestion.loaders.archives import check_unpacked
 from ingestion.loaders.files import Converted, FileLoader
 from ingestion.loaders.tables import table_markdown
 
+_MOST_COLUMNS = 1000
 _SKIPPED = {
     qn("w:del"),
     qn("w:moveFrom"),
@@ -30,6 +33,7 @@ _BREAKS = {qn("w:tab"): " ", qn("w:br"): "\n", qn("w:cr"): "\n", qn("w:noBreakHy
 
 class WordLoader(FileLoader):
     def convert(self, data: bytes) -> Converted:
+        check_unpacked(data, self.settings)
         try:
             document = open_docx(io.BytesIO(data))
         except (PackageNotFoundError, BadZipFile, KeyError, ValueError, SyntaxError) as error:
@@ -133,25 +137,30 @@ def _number_format(paragraph: Paragraph, number_id: str, depth: int) -> str:
 
 
 def _table(table: Table) -> str:
+    """A cell merged down stands in each of its rows, one merged across only in its first column."""
     rows: list[list[str]] = []
-    for row in table.rows:
+    for row in table._tbl.tr_lst:
         cells: list[str] = []
-        before = None
-        for cell in row.cells:
-            if cell._tc is not before:  # a merged cell comes once for each column that it spans
-                cells.append(
-                    " ".join(filter(None, (_text(p._p).replace("\n", " ") for p in cell.paragraphs)))
+        for cell in row.tc_lst:
+            column = len(cells)
+            if cell.grid_span > _MOST_COLUMNS or column > _MOST_COLUMNS:
+                raise SourceError(
+                    f"A table in it has more than {_MOST_COLUMNS} columns; it is not a real one."
                 )
-            else:
-                cells.append("")
-            before = cell._tc
-        if any(cells):
-            rows.append(cells)
+            goes_on = cell.vMerge == "continue" and rows and column < len(rows[-1])
+            cells.append(rows[-1][column] if goes_on else _cell(cell))
+            cells += [""] * (cell.grid_span - 1)
+        rows.append(cells)
+    rows = [cells for cells in rows if any(cells)]
     if not rows:
         return ""
     if max(len(row) for row in rows) < 2 or len(rows) < 2:
         return "\n\n".join(cell for row in rows for cell in row if cell)
     return table_markdown(rows)
+
+
+def _cell(cell: CT_Tc) -> str:
+    return " ".join(filter(None, (_text(paragraph).replace("\n", " ") for paragraph in cell.p_lst)))
 
 
 def _text(element: BaseOxmlElement) -> str:

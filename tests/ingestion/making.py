@@ -1,12 +1,21 @@
-"""Makes the files that the loaders are tested on: real PDF and Word files, of the test's own content."""
+"""Makes the files that the loaders are tested on: real PDF and Office files, of the test's own content."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+import pytest
 from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+
+from core.errors import SourceError
+from core.settings import IngestionSettings
+from core.types import Chunk, Document
+from ingestion.loaders import load
 
 BODY = 11.0
 
@@ -52,3 +61,46 @@ def lines(texts: Sequence[str], top: float, pitch: float = 14) -> list[str]:
 
 def box(x: float, y: float, width: float, height: float) -> str:
     return f"{x} {y} {width} {height} re S"
+
+
+def saved(document: Any) -> bytes:
+    """The bytes of a Word document, a workbook or a presentation."""
+    output = io.BytesIO()
+    document.save(output)
+    return output.getvalue()
+
+
+def with_parts(data: bytes, parts: Mapping[str, bytes]) -> bytes:
+    """The archive with some of its parts replaced or added."""
+    output = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            if name not in parts:
+                new.writestr(name, old.read(name))
+        for name, content in parts.items():
+            new.writestr(name, content)
+    return output.getvalue()
+
+
+def part(data: bytes, name: str) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return archive.read(name)
+
+
+def loaded(folder: Path, name: str, content: bytes | str, **limits: float) -> Document:
+    """The document in a file of that name, made in the folder; `limits` are ingestion settings."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return load(path, folder, IngestionSettings(**limits))  # type: ignore[arg-type]
+
+
+def refusal(folder: Path, name: str, content: bytes | str, **limits: float) -> str:
+    """The one sentence that says why the file is not read."""
+    with pytest.raises(SourceError) as refused:
+        loaded(folder, name, content, **limits)
+    return refused.value.message
+
+
+def lines_stand_in(chunks: Sequence[Chunk], text: str) -> bool:
+    return all(line.strip() in text for chunk in chunks for line in chunk.text.split("\n"))

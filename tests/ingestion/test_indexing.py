@@ -6,7 +6,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ class Workplace:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    def reindex(self, *paths: Path, full: bool = False) -> ReindexReport:
+    def reindex(self, *paths: Path | str, full: bool = False) -> ReindexReport:
         self.embedder.texts.clear()
         return reindex(self.settings, paths or [self.docs], full=full, embedder=self.embedder)
 
@@ -400,3 +401,45 @@ def test_unsupported_documents_are_named_and_other_files_passed_over(place: Work
     report = place.reindex()
     assert [failure.source for failure in report.failed] == ["budget.xlsx"]
     assert "notes.log" not in place.sources()
+
+
+@pytest.fixture
+def faq(tmp_path: Path) -> Iterator[tuple[str, sqlite3.Connection]]:
+    """The URL of a table of two questions, and a connection to change it by."""
+    connection = sqlite3.connect(tmp_path / "faq.db", isolation_level=None)
+    connection.execute("CREATE TABLE faq (id INTEGER PRIMARY KEY, question TEXT, answer TEXT)")
+    connection.execute("INSERT INTO faq VALUES (1, 'Where is the canteen?', 'On the second floor.')")
+    connection.execute("INSERT INTO faq VALUES (2, 'When is payday?', 'On the 25th.')")
+    yield f"sqlite:///{tmp_path / 'faq.db'}?table=faq", connection
+    connection.close()
+
+
+def test_rows_of_a_table_are_documents_that_follow_the_table(
+    place: Workplace, faq: tuple[str, sqlite3.Connection]
+) -> None:
+    url, connection = faq
+    place.reindex()
+    assert place.reindex(url).added == 2
+    assert place.found("canteen floor", 1)[0] == "faq.db/faq/1"
+    assert (place.reindex(url).unchanged, place.embedder.texts) == (2, [])
+    connection.execute("UPDATE faq SET answer = 'On the third floor.' WHERE id = 1")
+    connection.execute("DELETE FROM faq WHERE id = 2")
+    report = place.reindex(url, place.docs)
+    assert (report.updated, report.deleted, report.unchanged, report.documents) == (1, 1, 3, 4)
+    assert place.open().lexical("payday", 5) == []
+    assert place.open().lexical("third", 5) != []
+    place.assert_stores_agree()
+    assert place.reindex(place.docs).documents == 4  # the table is another place
+
+
+def test_a_table_that_cannot_be_read_keeps_its_rows(
+    place: Workplace, faq: tuple[str, sqlite3.Connection]
+) -> None:
+    url, connection = faq
+    place.reindex(url)
+    connection.execute("DROP TABLE faq")
+    report = place.reindex(url)
+    assert "There is no table faq" in report.failed[0].error
+    assert (report.documents, report.unread) == (2, 1)
+    with pytest.raises(SourceError, match="There is no database file"):
+        place.reindex(url.replace("faq.db", "gone.db"))

@@ -9,23 +9,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import SourceError
-from core.types import Document
+from core.settings import IngestionSettings
 from ingestion.loaders import EmptySourceError, load
 from ingestion.loaders.markdown import MarkdownLoader
-from tests.ingestion.making import line, pdf
-
-
-def loaded(folder: Path, name: str, content: bytes | str) -> Document:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return load(path, folder)
-
-
-def refusal(folder: Path, name: str, content: bytes | str) -> str:
-    with pytest.raises(SourceError) as refused:
-        loaded(folder, name, content)
-    return refused.value.message
+from tests.ingestion.making import line, loaded, pdf, refusal
 
 
 def test_a_document_knows_its_source_and_its_content(tmp_path: Path) -> None:
@@ -107,7 +94,7 @@ def test_html_tables_and_lists_in_markdown_become_markdown(tmp_path: Path) -> No
         ("a.txt", b"a\x00b\x01\x02", "It is a binary file, not text."),
         ("a.pdf", b"not a pdf at all", "It is damaged: it does not begin like a PDF file."),
         ("a.docx", b"PK\x03\x04 and then nothing", "It is damaged (File is not a zip file)."),
-        ("a.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 600, "It is encrypted or an old Word file"),
+        ("a.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 600, "It is encrypted or an old Office file"),
         (
             "a.doc",
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 600,
@@ -145,18 +132,18 @@ def test_a_pdf_of_pictures_is_named(tmp_path: Path) -> None:
     assert refusal(tmp_path, "scan.pdf", pdf(["10 10 100 100 re f"])).startswith("It has no text layer")
 
 
-def test_another_archive_is_no_word_document(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "sheet.xlsx", "w") as archive:
-        archive.writestr("xl/workbook.xml", "<x/>")
-    with pytest.raises(SourceError, match="export its sheets as CSV"):
-        load(tmp_path / "sheet.xlsx", tmp_path)
+def test_another_archive_is_no_document(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "photos.docx", "w") as archive:
+        archive.writestr("photo.jpg", "x")
+    with pytest.raises(SourceError, match=r"It is an archive, not a document; unpack it\."):
+        load(tmp_path / "photos.docx", tmp_path)
 
 
 def test_a_file_over_the_limit_is_named(tmp_path: Path) -> None:
     path = tmp_path / "big.txt"
     path.write_text("x" * 3_000_000)
     with pytest.raises(SourceError, match=r"It has 3\.0 MB; the limit is 2 MB"):
-        load(path, tmp_path, max_mb=2)
+        load(path, tmp_path, IngestionSettings(max_file_mb=2))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -1,0 +1,96 @@
+"""Emails: who wrote what to whom, the text, and the names of the attachments."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from tests.ingestion.making import loaded, refusal
+
+
+def email(
+    body: str = "Hi all,\n\nthe café opens at 8.\n\n- Monday\n- Tuesday\n\nBest\n-- \nRosa\n",
+) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = "Rösa <rosa@acme.example>"
+    message["To"] = "all@acme.example"
+    message["Subject"] = "New café hours"
+    message["Date"] = "Tue, 3 Mar 2026 09:30:00 +0100"
+    message.set_content(body)
+    return message
+
+
+def test_the_subject_is_the_title_and_the_plain_text_the_body(tmp_path: Path) -> None:
+    message = email()
+    message.add_alternative("<p>not this</p>", subtype="html")
+    document = loaded(tmp_path, "mail.eml", message.as_bytes())
+    assert document.title == "New café hours"
+    assert document.text == (
+        "# New café hours\n\n- From: Rösa <rosa@acme.example>\n- To: all@acme.example\n"
+        "- Date: 2026-03-03 09:30\n\n"
+        "Hi all,\n\nthe café opens at 8.\n\n- Monday\n- Tuesday\n\nBest\n\nRosa"
+    )
+
+
+def test_an_email_of_html_is_read_as_a_page(tmp_path: Path) -> None:
+    message = email()
+    message.set_content("<html><script>x()</script><h2>Hours</h2><ul><li>8 to 5</ul>", subtype="html")
+    assert loaded(tmp_path, "a.eml", message.as_bytes()).text.endswith("09:30\n\n## Hours\n\n- 8 to 5")
+
+
+def test_quoted_replies_are_kept(tmp_path: Path) -> None:
+    found = loaded(tmp_path, "a.eml", email("Yes.\n\nOn Monday Wim wrote:\n> Does it open?\n").as_bytes())
+    assert found.text.endswith("Yes.\n\nOn Monday Wim wrote:\n> Does it open?")
+
+
+def test_attachments_are_named(tmp_path: Path) -> None:
+    message = email("See there.")
+    message.add_attachment(b"%PDF-", maintype="application", subtype="pdf", filename="../menü\n.pdf")
+    message.add_attachment(email("Inner."))
+    document = loaded(tmp_path, "a.eml", message.as_bytes())
+    assert "- Attachments: ../menü .pdf, New café hours\n" in document.text
+    assert document.text.endswith("See there.")
+    assert document.metadata["attachments"] == ["../menü .pdf", "New café hours"]
+
+
+@pytest.mark.parametrize(
+    ("charset", "body"),
+    [("klingon", "Größe".encode()), ("ascii", "Größe".encode("cp1252")), ("utf-8", "Größe".encode())],
+)
+def test_character_sets_that_are_wrong_or_unknown_do_not_cost_the_text(
+    tmp_path: Path, charset: str, body: bytes
+) -> None:
+    head = f"From: a@b.example\nSubject: x\nContent-Type: text/plain; charset={charset}\n\n".encode()
+    found = loaded(tmp_path, "a.eml", head + b"Die " + body + b" zaehlt.").text
+    assert found.splitlines()[-1].startswith("Die Gr")
+    assert found.endswith("e zaehlt.")
+    assert charset == "ascii" or "Größe" in found
+
+
+def test_malformed_headers_are_shown_as_they_are(tmp_path: Path) -> None:
+    head = b"From: =?utf-8?q?broken\nTo: <<<\nDate: yesterday\nSubject: =?x?b?!!?=\n\nText.\n"
+    found = loaded(tmp_path, "a.eml", head).text
+    assert "- Date: yesterday" in found
+    assert found.endswith("Text.")
+
+
+def test_what_is_no_email_is_named(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "a.eml", "Just some text.").startswith("It is not an email")
+    assert refusal(tmp_path, "b.eml", b"\x00\x01\x02\xff").startswith("It is not an email")
+    assert (
+        loaded(tmp_path, "c.eml", "From: a@b.example\n\n").text
+        == "# Email without a subject\n\n- From: a@b.example"
+    )
+
+
+def test_an_email_under_another_name_stays_text(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "a.txt", email().as_bytes()).title == "A"
+
+
+@pytest.mark.timeout(30)
+def test_parts_that_are_nested_without_end_are_named(tmp_path: Path) -> None:
+    parts = "".join(f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n' for n in range(2000))
+    message = f"From: a@b.example\n{parts}\nText."
+    assert "INHOUSE_INGESTION__MAX_NESTING" in refusal(tmp_path, "a.eml", message)
