@@ -37,10 +37,8 @@ class Inhouse:
         if self._shared:
             return self._shared.embedder
         from core.models.embedder import SentenceEmbedder
-        from core.models.precision import use_threads
 
-        use_threads(self.settings.models.threads)
-        return SentenceEmbedder(self.settings.models.embedder)
+        return SentenceEmbedder(self.settings.models.embedder, threads=self.settings.models.threads)
 
     @cached_property
     def index(self) -> Index:

@@ -70,11 +70,16 @@ class Retriever:
     def fuse(
         self, query: str, filters: Filters = EVERYTHING, vector: NDArray[np.float32] | None = None
     ) -> list[Hit]:
-        """Every candidate of both searches, by cosine + lexical_weight * BM25 / best BM25.
+        """The candidates without near-duplicates. `vector` is the query's embedding, where the caller has it.
 
-        `vector` is the query's embedding, where the caller has it. Raises IndexEmptyError where nothing has
-        been indexed.
+        Raises IndexEmptyError where nothing has been indexed.
         """
+        return merge_twins(self.candidates(query, filters, vector))
+
+    def candidates(
+        self, query: str, filters: Filters = EVERYTHING, vector: NDArray[np.float32] | None = None
+    ) -> list[Hit]:
+        """Every hit of both searches, by cosine + lexical_weight * BM25 / best BM25."""
         if self.index.is_empty:
             raise IndexEmptyError("Nothing has been indexed yet. Run `inhouse reindex FOLDER` first.")
         vector = self.embedder.embed([query])[0] if vector is None else vector
@@ -88,7 +93,7 @@ class Retriever:
         for chunk_id, chunk in chunks.items():
             cosine, bm25 = dense.get(chunk_id, floor), lexical.get(chunk_id, 0.0) / best
             hits.append(Hit(chunk, cosine + self.settings.lexical_weight * bm25, dense=cosine, lexical=bm25))
-        return merge_twins(sorted(hits, key=lambda hit: (-hit.score, hit.chunk.id)))
+        return sorted(hits, key=lambda hit: (-hit.score, hit.chunk.id))
 
     def read(self, query: str, hits: Sequence[Hit]) -> Reading:
         """The first `rerank_top` hits, ordered by their fused score plus what their best unit is worth."""

@@ -29,10 +29,14 @@ def packaged_model() -> Path:
 
 
 class SentenceEmbedder:
-    """An Embedder. `model` is a sentence-transformers id or folder; empty means the packaged MiniLM."""
+    """An Embedder. `model` is a sentence-transformers id or folder; empty means the packaged MiniLM.
 
-    def __init__(self, model: str = "") -> None:
+    `threads` are torch's, in the whole process; 0 leaves them as they are.
+    """
+
+    def __init__(self, model: str = "", *, threads: int = 0) -> None:
         self._model_name = model
+        self._threads = threads
 
     @property
     def name(self) -> str:
@@ -48,8 +52,9 @@ class SentenceEmbedder:
     def _model(self) -> SentenceTransformer:
         from sentence_transformers import SentenceTransformer
 
-        from core.models.precision import inference_dtype
+        from core.models.precision import inference_dtype, use_threads
 
+        use_threads(self._threads)
         path = self._model_name or str(packaged_model())
         try:
             model = SentenceTransformer(path, model_kwargs={"dtype": inference_dtype()})
