@@ -19,8 +19,8 @@ class CSVLoader(FileLoader):
     def convert(self, data: bytes) -> Converted:
         text = decode(data)
         csv.field_size_limit(10_000_000)
-        reader = csv.reader(io.StringIO(text), delimiter=_delimiter(text))
         try:
+            reader = csv.reader(io.StringIO(text), delimiter=_delimiter(text))
             filled = (row for row in reader if any(cell.strip() for cell in row))
             rows = [[cell.strip() for cell in row] for row in at_most_rows(filled, self.settings)]
         except csv.Error as error:

@@ -84,7 +84,7 @@ def _definitions(node: LexborNode) -> Iterator[str]:
         deep = child.css_first("dl, pre, table") is not None
         words, *others = (list(blocks(child)) or [""]) if deep else [_cell(child)]
         if deep and not re.match(r"\w", words):  # a list or code right below the term
-            words, others = "", [words, *others]
+            words, others = "", [block for block in (words, *others) if block]
         if words or others:
             lines.append(f"- **{term}:** {words}".rstrip() if term else f"- {words}")
             lines += [_indented(block, "  ") for block in others]

@@ -37,7 +37,8 @@ class PDFLoader(FileLoader):
             raise SourceError("It is encrypted; save it without a password.") from error
         if not any(pages):
             raise SourceError("It has no text layer (scanned pages?); run it through text recognition first.")
-        found = blocks(without_furniture(pages))
+        kept = without_furniture(pages)
+        found = blocks(kept if any(kept) else pages)  # pages of one line each, alike but for their numbers
         text, starts = "", list[int]()
         for number, block in enumerate(found):
             tight = number and block.kind == "item" == found[number - 1].kind

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from itertools import repeat, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from openpyxl import load_workbook
@@ -19,7 +19,7 @@ from ingestion.loaders.archives import check_unpacked
 from ingestion.loaders.files import Converted, FileLoader, title_from_name
 from ingestion.loaders.limits import at_most_rows, over_limit
 from ingestion.loaders.records import one_line, readable_name, records_markdown
-from ingestion.loaders.spreadsheet_merges import Merges, merged_ranges
+from ingestion.loaders.spreadsheet_merges import Merges, scanned
 from ingestion.loaders.spreadsheet_values import shown
 
 if TYPE_CHECKING:
@@ -69,18 +69,18 @@ def _is_visible(workbook: Workbook, name: str) -> bool:
 
 def _rows(values: Any, formulas: Any, max_rows: int) -> Iterator[Row]:
     """The sheet's rows, one without cells for each gap; the size that the sheet claims is not used."""
-    merges = Merges(merged_ranges(values))
+    ranges, has_formulas = scanned(values)
+    merges = Merges(ranges)
     values.reset_dimensions()
     formulas.reset_dimensions()
     cells_left = max_rows * _CELLS_A_ROW
     gap = False
-    for number, (row, written) in enumerate(
-        zip_longest(values.iter_rows(), formulas.iter_rows(), fillvalue=()), start=1
-    ):
+    originals = formulas.iter_rows() if has_formulas else repeat(())
+    for number, (row, written) in enumerate(zip(values.iter_rows(), originals, strict=False), start=1):
         cells_left -= len(row)
         if cells_left < 0:
             raise over_limit(f"more than {max_rows * _CELLS_A_ROW:,} cells", "max_rows", max_rows)
-        texts = [_text(cell, original) for cell, original in zip(row, written, strict=True)]
+        texts = [_text(cell, original) for cell, original in zip_longest(row, written)]
         if not any(texts):
             gap = True
             continue
@@ -92,7 +92,7 @@ def _rows(values: Any, formulas: Any, max_rows: int) -> Iterator[Row]:
 
 def _text(cell: Any, original: Any) -> str:
     if cell.value is None:
-        return _UNCALCULATED if original.value is not None and original.data_type == "f" else ""
+        return _UNCALCULATED if original is not None and original.data_type == "f" else ""
     return shown(cell.value, cell.number_format or "General")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from openpyxl.utils.cell import range_boundaries
 
 _MERGE = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*?\bref=\"([A-Z]{1,3}\d+:[A-Z]{1,3}\d+)\"")
+_FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
 _BLOCK = 1 << 20
 _TAIL = 200  # bytes of a block that may hold the beginning of an element
 
@@ -21,13 +22,18 @@ class Merge:
     last_row: int
 
 
-def merged_ranges(sheet: Any) -> list[Merge]:
-    """The merges of more than one row. openpyxl leaves them out where it reads row by row."""
+def scanned(sheet: Any) -> tuple[list[Merge], bool]:
+    """The merges of more than one row, and whether there are formulas.
+
+    openpyxl leaves the merges out where it reads row by row.
+    """
     found: list[Merge] = []
+    formulas = False
     with sheet._get_source() as source:
         before = b""
         while block := source.read(_BLOCK):
             text = before + block
+            formulas = formulas or _FORMULA.search(text) is not None
             end = 0
             for match in _MERGE.finditer(text):
                 end = match.end()
@@ -35,7 +41,7 @@ def merged_ranges(sheet: Any) -> list[Merge]:
                 if left and top and bottom and bottom > top:
                     found.append(Merge(left - 1, top, bottom))
             before = text[max(end, len(text) - _TAIL) :]
-    return found
+    return found, formulas
 
 
 class Merges:

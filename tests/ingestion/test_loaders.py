@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -45,6 +46,22 @@ def test_front_matter_is_no_text(tmp_path: Path) -> None:
     assert document.text == "Body."
 
 
+def test_front_matter_is_kept_as_values_that_json_can_hold(tmp_path: Path) -> None:
+    front = (
+        "title: T\ntags: [a, 2026-01-01, [x]]\nupdated: 2026-03-01 09:30:00\nn: 1.5\ndraft: no\n"
+        "odd: .nan\npage_starts: [7]\nowner: {name: Wim}\n"
+    )
+    document = loaded(tmp_path, "a.md", f"---\n{front}---\n\nBody.\n")
+    expected = {"tags": ["a", "2026-01-01"], "updated": "2026-03-01T09:30:00", "n": 1.5, "draft": False}
+    assert document.metadata == {"front_matter": {**expected, "page_starts": [7]}}
+    assert json.loads(json.dumps(document.metadata)) == document.metadata
+
+
+def test_front_matter_with_a_date_that_does_not_exist_still_names_the_title(tmp_path: Path) -> None:
+    document = loaded(tmp_path, "a.md", "---\ntitle: T\nupdated: 2026-02-30\n---\nBody.")
+    assert (document.title, document.text) == ("T", "Body.")
+
+
 def test_an_index_page_without_a_title_is_called_like_its_folder(tmp_path: Path) -> None:
     assert loaded(tmp_path, "time-off/index.md", "text").title == "Time off"
 
@@ -56,6 +73,10 @@ def test_the_content_decides_the_format(tmp_path: Path) -> None:
         loaded(tmp_path, "page.txt", "<!DOCTYPE html><title>Page</title><h2>Part</h2>x").text
         == "## Part\n\nx"
     )
+    for name in ("a.md", "a.csv", "a.json", "a.adoc", "a.eml"):
+        assert loaded(tmp_path, name, "\n<html><h2>Part</h2>x").text == "## Part\n\nx"
+        assert loaded(tmp_path, name, pdf_file).text == "Printed on paper"
+    assert loaded(tmp_path, "b.md", "<htmlish> is a tag").text == "<htmlish> is a tag"
 
 
 def test_byte_order_marks_and_line_ends_are_understood(tmp_path: Path) -> None:
@@ -101,6 +122,20 @@ def test_html_tables_and_lists_in_markdown_become_markdown(tmp_path: Path) -> No
             "Its format is not supported; save it as DOCX.",
         ),
         ("a.rtf", b"{\\rtf1 text}", "RTF files are not supported; save it as DOCX."),
+        ("a.txt", b"{\\rtf1 text}", "RTF files are not supported; save it as DOCX."),
+        ("a.md", b"\x89PNG\r\n\x1a\n\x00\x00", "It is a binary file, not text."),
+        ("a.csv", b"a,b\x00\x01\x02", "It is a binary file, not text."),
+        (
+            "a.xlsx",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 600,
+            "It is encrypted or an old Office file; save it as XLSX without a password.",
+        ),
+        (
+            "a.msg",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 600,
+            "Its format is not supported; save it as EML.",
+        ),
+        ("a.odp", b"x", "ODP files are not supported; save it as PPTX."),
         ("a.html", b"<html><body><nav>menu</nav><script>x()</script></body></html>", "It holds no text."),
         ("a.csv", b",,\n,,\n", "It holds no text."),
     ],
