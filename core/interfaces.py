@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.types import Chunk, Hit, Message, Usage
+from core.types import Hit, Message, Usage
 from core.units import Unit
 
 FloatMatrix = NDArray[np.float32]
@@ -31,18 +31,6 @@ class Embedder(Protocol):
     def count_tokens(self, text: str) -> int:
         """Tokens of the text by the model's own tokenizer, without special tokens."""
         ...
-
-
-class VectorStore(Protocol):
-    def upsert(self, chunks: Sequence[Chunk], vectors: FloatMatrix) -> None: ...
-
-    def delete(self, chunk_ids: Sequence[str]) -> None: ...
-
-    def search(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
-        """Up to k (chunk id, cosine similarity), best first."""
-        ...
-
-    def ids(self) -> set[str]: ...
 
 
 class Reranker(Protocol):

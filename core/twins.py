@@ -11,16 +11,17 @@ from dataclasses import replace
 from core.types import Chunk, Hit
 
 _ALIKE = 0.9  # share of the words of both that both hold (Jaccard)
+_COMPARED = 40  # hits, beyond which a copy stands in nobody's way
 _WORD = re.compile(r"\w+")
 
 
 def merge_twins(hits: Sequence[Hit]) -> list[Hit]:
-    """The hits in their order, each without the worse ones of nearly its words, which become its twins.
+    """The hits in their order, each of the first without the worse ones of nearly its words: its twins.
 
     Where a number or a name differs, as between two countries' rules, they are no twins.
     """
     kept: list[tuple[Hit, frozenset[str], frozenset[str], list[Chunk]]] = []
-    for hit in hits:
+    for hit in hits[:_COMPARED]:
         found = _WORD.findall(hit.chunk.text)
         words = frozenset(word.lower() for word in found)
         telling = frozenset(word.lower() for word in found if not word.islower())
@@ -32,7 +33,9 @@ def merge_twins(hits: Sequence[Hit]) -> list[Hit]:
             kept.append((hit, words, telling, []))
         else:
             twin_of.append(hit.chunk)
-    return [replace(hit, twins=tuple(twins)) if twins else hit for hit, _, _, twins in kept]
+    return [replace(hit, twins=tuple(twins)) if twins else hit for hit, _, _, twins in kept] + list(
+        hits[_COMPARED:]
+    )
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:

@@ -59,11 +59,11 @@ EVERYTHING = Filters()
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One loaded file.
+    """One loaded file, or one row of a database table.
 
     `text` is Markdown whatever the format was (headings as `#`, tables as `|` rows, lists as `-` or `1.`),
     so that one chunker serves all formats; a Markdown file's text is the file's own, without front matter.
-    `id` is stable for a path; `content_hash` is the SHA-256 of the file's bytes.
+    `id` is stable for a path; `content_hash` is the SHA-256 of the file's bytes or the row's values.
     """
 
     id: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,16 @@ class Catalogue:
     def chunks(self, chunk_ids: Iterable[str]) -> dict[str, Chunk]:
         """The chunks that exist among the ids, in the order of the ids."""
         wanted = list(dict.fromkeys(chunk_ids))
-        found: dict[str, Chunk] = {}
-        for start in range(0, len(wanted), _VARIABLES):
-            part = wanted[start : start + _VARIABLES]
-            marks = ",".join("?" * len(part))
-            rows = self._database.select(f"{_CHUNK} WHERE chunks.id IN ({marks})", part)
-            found.update({row[0]: _chunk(row) for row in rows})
+        found = {row[0]: _chunk(row) for row in self._among(_CHUNK + " WHERE chunks.id IN ({})", wanted)}
         return {chunk_id: found[chunk_id] for chunk_id in wanted if chunk_id in found}
+
+    def label_numbers(self, chunk_ids: Iterable[str]) -> dict[str, int]:
+        """The label's number of those chunks that exist."""
+        statement = (
+            "SELECT chunks.id, label FROM chunks JOIN documents ON documents.id = document_id"
+            " WHERE chunks.id IN ({})"
+        )
+        return dict(self._among(statement, chunk_ids))
 
     def all_chunks(self) -> Iterator[Chunk]:
         """By root, source and position; one document at a time in memory."""
@@ -97,27 +101,33 @@ class Catalogue:
 
     def twins(self, digests: Iterable[str]) -> dict[str, str]:
         """Of each digest that the index holds, the id of a chunk that has it."""
-        wanted = list(dict.fromkeys(digests))
-        found: dict[str, str] = {}
-        for start in range(0, len(wanted), _VARIABLES):
-            part = wanted[start : start + _VARIABLES]
-            marks = ",".join("?" * len(part))
-            statement = f"SELECT digest, min(id) FROM chunks WHERE digest IN ({marks}) GROUP BY digest"
-            found.update(self._database.select(statement, part))
-        return found
+        statement = "SELECT digest, min(id) FROM chunks WHERE digest IN ({}) GROUP BY digest"
+        return dict(self._among(statement, digests))
 
     def denied(self, filters: Filters) -> tuple[list[int], list[int]]:
         """The numbers of the labels that the filters leave out, and of those that they let through."""
         rows = self._database.select("SELECT id, value FROM labels ORDER BY id")
-        allowed = {number: filters.allow(Labels.from_json(json.loads(value))) for number, value in rows}
+        allowed = {number: filters.allow(_labels(value)) for number, value in rows}
         return [number for number in allowed if not allowed[number]], [
             number for number in allowed if allowed[number]
         ]
 
+    def _among(self, statement: str, values: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+        """The rows of a statement whose `{}` stands for the values, as many at a time as SQLite takes."""
+        wanted = list(dict.fromkeys(values))
+        for start in range(0, len(wanted), _VARIABLES):
+            part = wanted[start : start + _VARIABLES]
+            yield from self._database.select(statement.format(",".join("?" * len(part))), part)
+
+
+@lru_cache(maxsize=1024)
+def _labels(value: str) -> Labels:
+    return Labels.from_json(json.loads(value))
+
 
 def _document(*row: Any) -> IndexedDocument:
     *values, labels = row
-    return IndexedDocument(*(*values, Labels.from_json(json.loads(labels))))
+    return IndexedDocument(*(*values, _labels(labels)))
 
 
 def _chunk(row: tuple[Any, ...]) -> Chunk:
@@ -132,5 +142,5 @@ def _chunk(row: tuple[Any, ...]) -> Chunk:
         ordinal,
         tokens,
         json.loads(metadata),
-        Labels.from_json(json.loads(labels)),
+        _labels(labels),
     )

@@ -216,12 +216,8 @@ class Index:
         asked, where = (_OVERFETCH * k, None) if denied else (k, None)
         while True:
             found = vectors.search(vector, asked, where)
-            known = self._catalogue.chunks(chunk_id for chunk_id, _ in found)
-            hits = [
-                (chunk_id, cosine)
-                for chunk_id, cosine in found
-                if chunk_id in known and filters.allow(known[chunk_id].labels)
-            ]
+            label = self._catalogue.label_numbers(chunk_id for chunk_id, _ in found)
+            hits = [(chunk_id, cosine) for chunk_id, cosine in found if label.get(chunk_id) in allowed]
             if len(hits) >= k or len(found) < asked:
                 return hits[:k]
             if denied and where is None:  # most of what is near is not allowed: Chroma must look further
