@@ -50,7 +50,7 @@ def discover(paths: Sequence[Path], known: Iterable[IndexedDocument]) -> Discove
     found: dict[str, FileSource] = {}
     failures: list[Failure] = []
     unreadable: list[Path] = []
-    folder_labels: dict[Path, FolderLabels] = {}
+    labels = FolderLabels()
     for scope in scopes:
         root = _root(scope, roots | {other for other in scopes if other.is_dir()})
         before = len(found) + len(failures)
@@ -63,7 +63,7 @@ def discover(paths: Sequence[Path], known: Iterable[IndexedDocument]) -> Discove
                     )
                     continue
                 source.encode()
-                number, labels = document_id(path), folder_labels.setdefault(root, FolderLabels(root))
+                number = document_id(path)
                 found.setdefault(number, FileSource(number, path, root, source, path.stat(), labels))
             except UnicodeEncodeError:
                 name = source.encode("utf-8", "replace").decode()

@@ -5,7 +5,8 @@
     language = "en"
     groups = ["hr", "managers"]  # only askers in one of these groups find the documents
 
-A key in a deeper folder stands in place of the same key above it.
+A key in a deeper folder stands in place of the same key above it. Folders above the indexed one count too, so
+that a part of a labelled folder, indexed alone, keeps its labels.
 """
 
 from __future__ import annotations
@@ -31,10 +32,9 @@ class _Keys(BaseModel):
 
 
 class FolderLabels:
-    """The labels of the folders below `root`, each file read once."""
+    """The labels of folders, each file read once."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self) -> None:
         self._known: dict[Path, Labels | SourceError] = {}
 
     def of(self, folder: Path) -> Labels:
@@ -53,7 +53,7 @@ class FolderLabels:
         return found
 
     def _read(self, folder: Path) -> Labels:
-        above = self.of(folder.parent) if folder != self._root else Labels()
+        above = self.of(folder.parent) if folder.parent != folder else Labels()
         path = folder / FILE_NAME
         try:
             written = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -188,6 +188,13 @@ def test_labels_of_a_folder_travel_to_its_chunks(place: Workplace) -> None:
     assert labels["hr/pay.txt"] == Labels("handbook", ("pay",), "en", ("hr",))
 
 
+def test_a_part_of_a_labelled_folder_keeps_its_labels_when_indexed_alone(place: Workplace) -> None:
+    place.write("hr/.inhouse.toml", 'groups = ["hr"]\n')
+    place.write("hr/pay/scale.md", "# Scale\n\nGrade 7 starts at 4,100.\n")
+    place.reindex(place.docs / "hr" / "pay")
+    assert place.open().documents()[0].labels == Labels(groups=("hr",))
+
+
 def test_new_labels_are_taken_over_without_embedding(place: Workplace) -> None:
     place.reindex()
     place.write("hr/.inhouse.toml", 'groups = ["hr"]\n')
