@@ -57,11 +57,10 @@ def variants(retriever: Retriever) -> dict[str, Search]:
             return lambda question: changed.search(question, RECALL_AT)
         return lambda question: getattr(changed, search)(question)[:RECALL_AT]
 
-    depth = retriever.settings.rerank_top
+    depths = [depth for depth in (8, 12, 16, 24) if depth != retriever.settings.rerank_top]
     return {
         "all of it": with_settings(),
-        f"reader reads {depth // 2} hits": with_settings(rerank_top=depth // 2),
-        f"reader reads {depth * 2} hits": with_settings(rerank_top=depth * 2),
+        **{f"reader reads {depth} hits": with_settings(rerank_top=depth) for depth in depths},
         "spelling left as it is": with_settings(mend_spelling=False),
         "no reader": with_settings("fuse"),
         "no reader, near-duplicates kept": with_settings("candidates"),

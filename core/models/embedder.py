@@ -52,7 +52,7 @@ class SentenceEmbedder:
     def _model(self) -> SentenceTransformer:
         from sentence_transformers import SentenceTransformer
 
-        from core.models.precision import inference_dtype, use_threads
+        from core.models.precision import inference_dtype, pad_to_few_lengths, use_threads
 
         use_threads(self._threads)
         path = self._model_name or str(packaged_model())
@@ -63,6 +63,7 @@ class SentenceEmbedder:
                 f"The embedding model {path!r} cannot be loaded ({error}). Name a folder or a model in "
                 "the local Hugging Face cache, or leave INHOUSE_MODELS__EMBEDDER empty."
             ) from error
+        pad_to_few_lengths(model)
         if not self._model_name:
             model.max_seq_length = _MAX_TOKENS
         return model

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder, SentenceTransformer
 
 
 def inference_dtype() -> torch.dtype:
@@ -21,6 +25,16 @@ def _cpu_features() -> str:
 def use_threads(threads: int) -> None:
     if threads:
         torch.set_num_threads(threads)
+
+
+def pad_to_few_lengths(model: SentenceTransformer | CrossEncoder) -> None:
+    """Pads each batch to a multiple of 16 tokens.
+
+    On a CPU torch keeps buffers for every shape that it has seen: with batches of any length a process that
+    embedded 9,000 passages held 2.5 GB, with these 0.9 GB, at the same speed.
+    """
+    transformer: Any = model[0]
+    transformer.processing_kwargs = {"text": {"pad_to_multiple_of": 16}}
 
 
 def keep_freed_memory() -> None:

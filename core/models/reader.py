@@ -82,7 +82,7 @@ class Reader:
         from peft import PeftModel
         from safetensors import SafetensorError
 
-        from core.models.precision import inference_dtype
+        from core.models.precision import inference_dtype, pad_to_few_lengths
 
         _check_format(self.adapter)
         model = new_cross_encoder()
@@ -96,6 +96,7 @@ class Reader:
                 "`inhouse models activate ID`."
             ) from error
         merged = tuned.merge_and_unload()
+        pad_to_few_lengths(model)
         model[0].model = merged.to(inference_dtype())
         model.train(False)
         return model
