@@ -9,14 +9,19 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.bootstrap import Inhouse
 from core.errors import IndexEmptyError, SourceError
+from core.settings import Settings
 from core.types import Answer, Citation
+from ingestion.indexing import reindex
 from service import cli, commands, presenting
+from tests.fakes import FakeEmbedder
 
 COMMAND = [sys.executable, "-m", "service.cli"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -243,3 +248,42 @@ def test_serve_before_anything_is_indexed(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert all(json.loads(line) for line in errors.splitlines() if line.startswith("{"))
+
+
+def indexed(folder: Path) -> Path:
+    """A data folder over a folder of two files, one of them empty."""
+    docs = folder / "docs"
+    docs.mkdir()
+    (docs / "leave.md").write_text("# Leave\n\nParental leave lasts sixteen weeks.\n")
+    (docs / "empty.md").write_text("")
+    reindex(Settings(data_dir=folder / "data"), [docs], embedder=FakeEmbedder())
+    return folder / "data"
+
+
+def test_status_says_what_is_indexed_how_fresh_and_by_which_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = indexed(tmp_path)
+    assert cli.main(["status", "--json", "--data-dir", str(data)]) == 0
+    shown = last_json(capsys.readouterr().out)
+    assert (shown["documents"], shown["chunks"], shown["index_version"]) == (1, 1, 1)
+    assert shown["folders"] == [str(tmp_path / "docs")]
+    assert shown["embedder"] == "fake-embedder"
+    assert shown["changed_files"] == 0
+    assert datetime.fromisoformat(shown["last_indexed"]) <= datetime.now(UTC)
+    (tmp_path / "docs" / "leave.md").write_text("# Leave\n\nIt was changed.\n")
+    cli.main(["status", "--json", "--data-dir", str(data)])
+    assert last_json(capsys.readouterr().out)["changed_files"] == 1
+    cli.main(["status", "--json", "--data-dir", str(tmp_path / "none")])
+    empty = last_json(capsys.readouterr().out)
+    assert (empty["documents"], empty["last_indexed"]) == (0, "never")
+
+
+@pytest.mark.parametrize(("content", "status"), [("", 0), ("%PDF-1.7 rubbish", 3)])
+def test_a_file_that_cannot_be_read_shows_in_the_exit_status(
+    content: str, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = indexed(tmp_path)
+    (tmp_path / "docs" / "other.pdf").write_text(content)
+    monkeypatch.setattr(Inhouse, "embedder", FakeEmbedder())
+    assert cli.main(["reindex", str(tmp_path / "docs"), "--json", "--data-dir", str(data)]) == status
