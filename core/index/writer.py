@@ -160,7 +160,8 @@ class Writer:
     def _upsert_staged(self) -> None:
         """Chroma takes many vectors three times as fast as a document's few."""
         if self._staged:
-            ids, vectors, labels = zip(*self._staged, strict=True)
+            last = {staged[0]: staged for staged in self._staged}  # Chroma refuses an id that comes twice
+            ids, vectors, labels = zip(*last.values(), strict=True)
             self.vectors.upsert(ids, np.stack(vectors), labels)
             self._staged.clear()
 

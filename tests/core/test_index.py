@@ -117,6 +117,16 @@ def test_putting_a_document_again_replaces_its_chunks_everywhere(tmp_path: Path)
     assert "apple-1-cherry now" in stored_vectors(index)
 
 
+def test_the_last_of_two_puts_in_one_commit_counts(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    with index.writer() as writer:
+        put(writer, "apple", "apple first", "apple second")
+        put(writer, "apple", "apple first", "apple third")
+        writer.commit()
+    assert stored_vectors(index) >= {chunk.id for chunk in index.all_chunks()}
+    assert {found for found, _ in index.lexical("apple", 5)} == {"apple-0-apple first", "apple-1-apple third"}
+
+
 def test_removing_a_document_leaves_nothing_behind(tmp_path: Path) -> None:
     index = open_index(tmp_path)
     fill(index, "apple", "pear")
