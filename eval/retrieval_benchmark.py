@@ -75,6 +75,12 @@ def _bm25(retriever: Retriever, question: str) -> list[Hit]:
     return [Hit(chunk, found[name]) for name, chunk in retriever.index.chunks(list(found)).items()]
 
 
+def _bm25_of_parts(index: Index, question: str) -> list[Hit]:
+    """BM25 without codes as a whole."""
+    found = dict(index.words().search(search_terms(question), [], RECALL_AT))
+    return [Hit(chunk, found[name]) for name, chunk in index.chunks(found).items()]
+
+
 def _rank_fusion(retriever: Retriever, question: str) -> list[Hit]:
     vector, depth = retriever.embedder.embed([question])[0], retriever.settings.candidates
     scores: dict[str, float] = {}
@@ -192,6 +198,7 @@ def main() -> int:
         print("\nWith a slip in each question\n")
         print("\n".join(table({name: measure(asked, one, slips=7) for name, one in slipped.items()})))
         probed = {name: searches[name] for name in ("all of it", "no reader", "dense alone", "BM25 alone")}
+        probed["BM25 of a code's parts"] = lambda question: _bm25_of_parts(inhouse.index, question)
         for name, share in code_recall(inhouse.index, probed).items():
             print(f"\nCodes found in the first {RECALL_AT} hits, {name}: {share:.2f}")
     return 0
