@@ -91,6 +91,8 @@ class Retriever:
         chunks = self.index.chunks(list({**dense, **lexical}))
         hits = []
         for chunk_id, chunk in chunks.items():
+            if not filters.allow(chunk.labels):  # the stores narrow down; what may be seen is decided here
+                continue
             cosine, bm25 = dense.get(chunk_id, floor), lexical.get(chunk_id, 0.0) / best
             hits.append(Hit(chunk, cosine + self.settings.lexical_weight * bm25, dense=cosine, lexical=bm25))
         return sorted(hits, key=lambda hit: (-hit.score, hit.chunk.id))

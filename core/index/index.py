@@ -107,9 +107,9 @@ class Index:
         """
         if k <= 0 or self.is_empty:
             return []
-        denied, _ = self._catalogue.denied(filters)
+        terms, whole = search_terms(query), codes(query)
         return self._at_one_version(
-            lambda handle: handle.words.search(search_terms(query), codes(query), k, denied)
+            lambda handle: handle.words.search(terms, whole, k, self._catalogue.denied(filters)[0])
         )
 
     def words(self) -> Words:

@@ -90,6 +90,12 @@ def test_a_chunk_that_was_deleted_between_search_and_lookup_is_left_out() -> Non
     assert [hit.chunk.id for hit in retriever(index).search("pump", 5)] == ["a"]
 
 
+def test_a_chunk_that_the_filters_deny_is_left_out_whatever_the_searches_find() -> None:
+    index = ListedIndex({"a": 0.5}, {"b": 8.0}, TEXTS)
+    assert [hit.chunk.id for hit in retriever(index).fuse("pump", Filters(groups=()))] == ["b", "a"]
+    assert retriever(index).fuse("pump", Filters(collection="hr")) == []
+
+
 def test_an_empty_index_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(IndexEmptyError, match="reindex"):
         retriever(ListedIndex({}, {}, {})).search("pump", 5)
