@@ -135,6 +135,11 @@ class Settings(BaseSettings):
     chroma_url: str = Field(
         "", description="http://host:port of a Chroma server; empty: embedded under data_dir"
     )
+    database_url: str = Field(
+        "",
+        repr=False,
+        description="of the interaction log, keys, conversations and jobs; empty: SQLite under data_dir",
+    )
     assistant: AssistantSettings = AssistantSettings()
     ingestion: IngestionSettings = IngestionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
@@ -161,6 +166,7 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> Path:
+        """The SQLite file that is used where `database_url` is empty."""
         return self.data_dir / "inhouse.db"
 
     @classmethod

@@ -22,6 +22,7 @@ from service import (
 )
 from service.caching import open_cache
 from service.conversing import Conversing
+from service.database import Database
 from service.interactions import Interactions
 from service.live import LiveInhouse
 from service.middleware import RequestFrame
@@ -43,7 +44,8 @@ def create_app(
     """
     settings = settings or load_settings()
     live = LiveInhouse(wire or _wire(settings), lambda: adapters.active_adapters(settings))
-    interactions = Interactions(settings.database) if settings.service.log_interactions else None
+    database = Database.of(settings)
+    interactions = Interactions(database) if settings.service.log_interactions else None
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -51,12 +53,12 @@ def create_app(
             live.warm_up()
         yield
         live.close()
-        if interactions is not None:
-            interactions.close()
+        database.close()
 
     app = FastAPI(title="Inhouse", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.settings = settings
     app.state.live = live
+    app.state.database = database
     app.state.interactions = interactions
     app.state.conversing = Conversing(settings, live, cache or open_cache(settings.service), interactions)
     handlers.register(app)

@@ -9,30 +9,46 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from core.settings import ServiceSettings
 from service.errors import AuthenticationError, PermissionDeniedError
 
 
-def require_chat(request: Request) -> None:
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a request."""
+
+    key_id: str = ""  # empty on loopback without keys
+    groups: tuple[str, ...] = ()  # whose documents they may find
+
+
+def require_chat(request: Request) -> Caller:
     """Raises AuthenticationError (401) or, without keys, PermissionDeniedError (403)."""
     settings: ServiceSettings = request.app.state.settings.service
     if has_keys(settings):
         _check_key(request, (*settings.api_keys, *settings.admin_keys), settings)
     else:
         _check_local(request)
+    return Caller(groups=settings.groups)
 
 
-def require_admin(request: Request) -> None:
+def require_admin(request: Request) -> Caller:
     """As `require_chat`, but only an admin key will do."""
     settings: ServiceSettings = request.app.state.settings.service
     if has_keys(settings):
         _check_key(request, settings.admin_keys, settings)
     else:
         _check_local(request)
+    return Caller(groups=settings.groups)
+
+
+ChatCaller = Annotated[Caller, Depends(require_chat)]
+AdminCaller = Annotated[Caller, Depends(require_admin)]
 
 
 def has_keys(settings: ServiceSettings) -> bool:

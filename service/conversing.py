@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from core.interfaces import Cache, Decoding
 from core.types import EVERYTHING, Answer, Filters, Message
+from service.auth import Caller
 from service.caching import answer_key, dump_answer, load_answer
 from service.interactions import Interactions
 from service.live import LiveInhouse
@@ -24,6 +25,7 @@ class Question:
     history: tuple[Message, ...] = ()
     decoding: Decoding = field(default_factory=Decoding)
     filters: Filters = EVERYTHING  # what the asker may see and wants to see
+    caller: Caller = field(default_factory=Caller)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from core.errors import UnknownModelError
 from core.interfaces import Decoding
 from core.types import Message, Role
 from service import completions
-from service.auth import require_chat
+from service.auth import Caller, ChatCaller, require_chat
 from service.conversing import Question
-from service.deps import ConversingDep, LiveDep, SettingsDep
+from service.deps import ConversingDep, LiveDep
 from service.live import LiveInhouse
 from service.schemas import ChatMessage, ChatRequest
 
@@ -26,11 +26,11 @@ ALIAS = "inhouse"  # a model name that always means the model in use
 
 
 @router.post("/chat/completions")
-def chat(request: ChatRequest, conversing: ConversingDep, live: LiveDep, settings: SettingsDep) -> Response:
+def chat(request: ChatRequest, conversing: ConversingDep, live: LiveDep, caller: ChatCaller) -> Response:
     """Runs in the thread pool. A stream starts with its first piece, so a fault before has its status."""
     live.check_index()
     model = _check_model(request.model, live)
-    question = to_question(request, settings.service.groups)
+    question = to_question(request, caller)
     if not request.stream:
         return JSONResponse(completions.completion(conversing.reply(question)))
     pieces = conversing.stream(question)
@@ -48,12 +48,12 @@ def models(live: LiveDep) -> dict[str, Any]:
     return {"object": "list", "data": rows}
 
 
-def to_question(request: ChatRequest, groups: tuple[str, ...] = ()) -> Question:
+def to_question(request: ChatRequest, caller: Caller) -> Question:
     """The last user message is the question, the messages before it are the history."""
     last = max(index for index, message in enumerate(request.messages) if message.role == "user")
     history = tuple(_to_message(message) for message in request.messages[:last])
-    filters = request.filters.for_groups(groups)
-    return Question(request.messages[last].text, history, _to_decoding(request), filters)
+    filters = request.filters.for_groups(caller.groups)
+    return Question(request.messages[last].text, history, _to_decoding(request), filters, caller)
 
 
 def _to_message(message: ChatMessage) -> Message:

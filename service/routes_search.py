@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends
 
 from core.types import Hit
 from service import searching
-from service.auth import require_chat
-from service.deps import LiveDep, SettingsDep
+from service.auth import ChatCaller, require_chat
+from service.deps import LiveDep
 from service.live import LiveInhouse
 from service.schemas import SearchRequest
 
@@ -18,10 +18,10 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
 
 
 @router.post("/search")
-def search(request: SearchRequest, live: LiveDep, settings: SettingsDep) -> dict[str, Any]:
+def search(request: SearchRequest, live: LiveDep, caller: ChatCaller) -> dict[str, Any]:
     started = time.perf_counter()
     live.check_index()
-    filters = request.filters.for_groups(settings.service.groups)
+    filters = request.filters.for_groups(caller.groups)
     hits = searching.search(
         live.current(), request.query, request.top_k, filters, source=request.filters.source
     )

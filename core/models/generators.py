@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigurationError, ModelError
+from core.index.lexical import STOP_WORDS
 from core.interfaces import Decoding, Draft, Reading, ScoredUnit
 from core.prompts import NOT_COVERED, prompt_hash, render_answer
 from core.reading import fold
@@ -60,11 +61,11 @@ class ChatGenerator:
 
 def supporting_units(text: str, reading: Reading) -> tuple[ScoredUnit, ...]:
     """For each sentence of the text the unit that holds most of its words; nothing where a sentence is
-    unsupported.
+    unsupported, or where none says anything.
     """
     chosen: dict[int, ScoredUnit] = {}
     for sentence in split_sentences(text):
-        words = {word for word in fold(sentence).split() if not word.isdigit() or len(word) > 1}
+        words = {word for word in fold(sentence).split() if word not in STOP_WORDS and len(word) > 1}
         if not words:
             continue
         shares = [

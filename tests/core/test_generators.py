@@ -32,9 +32,15 @@ def test_a_text_with_one_invented_sentence_is_not_supported_at_all(reading: Read
     assert supporting_units("Alcohol is never reimbursed. Taxis cost nothing on Sundays.", reading) == ()
 
 
+@pytest.mark.parametrize("text", ["a", "It is for you. A!", "\ufffd a \ufffd 4"])
+def test_a_text_that_says_nothing_is_not_supported(text: str, reading: Reading) -> None:
+    assert supporting_units(text, reading) == ()
+
+
 @pytest.fixture
 def tiny_model(tmp_path: Path) -> Path:
     """A Llama of two layers with random weights and a word-piece tokenizer: real code, no knowledge."""
+    import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -49,6 +55,7 @@ def tiny_model(tmp_path: Path) -> Path:
         vocab_size=257, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
         max_position_embeddings=256, eos_token_id=0, bos_token_id=None,
     )  # fmt: skip
+    torch.manual_seed(0)
     LlamaForCausalLM(config).save_pretrained(tmp_path)
     return tmp_path
 

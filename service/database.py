@@ -1,0 +1,110 @@
+"""The service's database: SQLite under the data folder, or PostgreSQL by URL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_S = 5.0  # how long a writer waits for another one
+_LOCK = 0x1A0B5E  # of PostgreSQL's advisory locks, the one that migrations hold
+
+
+class Database:
+    """Connections for any number of threads; the first one brings the tables up to date."""
+
+    def __init__(self, url: str) -> None:
+        """Raises ConfigurationError for a URL that names no database that can be used here."""
+        try:
+            parsed = make_url(url)
+            self._file = (
+                Path(parsed.database) if parsed.drivername.startswith("sqlite") and parsed.database else None
+            )
+            arguments: dict[str, Any] = {"timeout": _BUSY_S} if self._file else {}
+            self._engine: Engine = create_engine(parsed, connect_args=arguments, pool_pre_ping=not self._file)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise ConfigurationError(
+                "INHOUSE_DATABASE_URL must look like postgresql+psycopg://user:password@host/name or "
+                f"sqlite:////path/file.db ({error})."
+            ) from error
+        if self._file:
+            event.listen(self._engine, "connect", _configure_sqlite)
+        self._ready = False
+        self._preparing = threading.Lock()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Database:
+        return cls(settings.database_url or f"sqlite:///{settings.database}")
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A connection in a transaction, committed at the end. Raises SQLAlchemyError and OSError."""
+        self.migrate()
+        with self._engine.begin() as connection:
+            yield connection
+
+    def migrate(self) -> None:
+        """Brings the tables up to date, once a process. Raises SQLAlchemyError and OSError."""
+        if self._ready:
+            return
+        with self._preparing:
+            if self._ready:
+                return
+            if self._file:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+            with self._one_process():
+                _upgrade(self._engine)
+            self._ready = True
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def _one_process(self) -> Iterator[None]:
+        """Two processes that start together must not both make the tables."""
+        if self._file:
+            from filelock import FileLock
+
+            with FileLock(f"{self._file}.migrating"):
+                yield
+            return
+        with self._engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+            try:
+                yield
+            finally:
+                connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+
+
+def _upgrade(engine: Engine) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except CommandError as error:  # a revision that this version does not know
+        raise SQLAlchemyError(f"The database was written by a newer version of Inhouse ({error}).") from error
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    """Write-ahead log, so that readers and a writer do not wait for each other."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA foreign_keys=ON")

@@ -1,0 +1,83 @@
+"""API keys, conversations and jobs; the interaction log knows who, by which prompt, adapter and decoding."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("interactions") as table:
+        for name, size in (("request_id", 64), ("conversation_id", 36), ("key_id", 36), ("prompt_hash", 64)):
+            table.add_column(sa.Column(name, sa.String(size), nullable=False, server_default=""))
+        table.add_column(sa.Column("adapter", sa.Text, nullable=False, server_default=""))
+        for name in ("history", "decoding", "guards"):
+            table.add_column(sa.Column(name, sa.JSON, nullable=True))
+        for name in ("index_version", "prompt_tokens", "completion_tokens"):
+            table.add_column(sa.Column(name, sa.Integer, nullable=False, server_default="0"))
+        table.add_column(sa.Column("confidence", sa.Float, nullable=False, server_default="0"))
+        table.add_column(sa.Column("masked", sa.Boolean, nullable=False, server_default=sa.false()))
+        table.create_index("ix_interactions_conversation_id", ["conversation_id"])
+    op.create_table(
+        "api_keys",
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("digest", sa.String(64), nullable=False, unique=True),
+        sa.Column("scopes", sa.JSON, nullable=False),
+        sa.Column("groups", sa.JSON, nullable=False),
+        sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used", sa.DateTime(timezone=True), nullable=True),
+    )
+    op.create_table(
+        "conversations",
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("key_id", sa.String(36), nullable=False),
+        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_index("ix_conversations_key_id", "conversations", ["key_id"])
+    op.create_index("ix_conversations_updated", "conversations", ["updated"])
+    conversation = sa.ForeignKey("conversations.id", ondelete="CASCADE")
+    op.create_table(
+        "turns",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("conversation_id", sa.String(36), conversation, nullable=False),
+        sa.Column("time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("role", sa.String(16), nullable=False),
+        sa.Column("content", sa.Text, nullable=False),
+        sa.Column("answer_type", sa.String(16), nullable=False, server_default=""),
+        sa.Column("citations", sa.JSON, nullable=True),
+        sa.Column("interaction_id", sa.String(36), nullable=False, server_default=""),
+    )
+    op.create_index("ix_turns_conversation_id", "turns", ["conversation_id"])
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("arguments", sa.JSON, nullable=False),
+        sa.Column("progress", sa.JSON, nullable=True),
+        sa.Column("result", sa.JSON, nullable=True),
+        sa.Column("error", sa.Text, nullable=False, server_default=""),
+        sa.Column("cancel_asked", sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seen", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended", sa.DateTime(timezone=True), nullable=True),
+    )
+    op.create_index("ix_jobs_state", "jobs", ["state"])
+    op.create_index("ix_jobs_created", "jobs", ["created"])
+    op.create_table(
+        "job_lines",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("job_id", sa.String(36), sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("line", sa.Text, nullable=False),
+    )
+    op.create_index("ix_job_lines_job_id", "job_lines", ["job_id"])
