@@ -26,6 +26,8 @@ class Question:
     decoding: Decoding = field(default_factory=Decoding)
     filters: Filters = EVERYTHING  # what the asker may see and wants to see
     caller: Caller = field(default_factory=Caller)
+    conversation_id: str = ""  # of a conversation that the server keeps
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ class Exchange:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         self.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = self.request_id
         self._announced = headers.get("content-length", "")
         self._scope, self._receive, self._send = scope, receive, send
         self._max_body_bytes = max_body_bytes

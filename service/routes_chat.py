@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import chain
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.concurrency import iterate_in_threadpool
 
@@ -26,11 +26,13 @@ ALIAS = "inhouse"  # a model name that always means the model in use
 
 
 @router.post("/chat/completions")
-def chat(request: ChatRequest, conversing: ConversingDep, live: LiveDep, caller: ChatCaller) -> Response:
+def chat(
+    http: Request, request: ChatRequest, conversing: ConversingDep, live: LiveDep, caller: ChatCaller
+) -> Response:
     """Runs in the thread pool. A stream starts with its first piece, so a fault before has its status."""
     live.check_index()
     model = _check_model(request.model, live)
-    question = to_question(request, caller)
+    question = to_question(request, caller, http.state.request_id)
     if not request.stream:
         return JSONResponse(completions.completion(conversing.reply(question)))
     pieces = conversing.stream(question)
@@ -48,12 +50,14 @@ def models(live: LiveDep) -> dict[str, Any]:
     return {"object": "list", "data": rows}
 
 
-def to_question(request: ChatRequest, caller: Caller) -> Question:
+def to_question(request: ChatRequest, caller: Caller, request_id: str = "") -> Question:
     """The last user message is the question, the messages before it are the history."""
     last = max(index for index, message in enumerate(request.messages) if message.role == "user")
     history = tuple(_to_message(message) for message in request.messages[:last])
     filters = request.filters.for_groups(caller.groups)
-    return Question(request.messages[last].text, history, _to_decoding(request), filters, caller)
+    return Question(
+        request.messages[last].text, history, _to_decoding(request), filters, caller, request_id=request_id
+    )
 
 
 def _to_message(message: ChatMessage) -> Message:
