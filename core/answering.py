@@ -112,7 +112,7 @@ class Answerer:
             yield from self._decline("blocked", question, watch, reason=guard.reason)
             return
         with watch.stage("condense"):
-            asked = self.retriever.mended(standalone(question, history))
+            asked = self.retriever.understood(standalone(question, history))
         with watch.stage("embed"):
             vector = self.embedder.embed([asked])[0]
         with watch.stage("retrieve"):

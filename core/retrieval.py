@@ -14,13 +14,22 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.acronyms import Acronyms
 from core.errors import IndexEmptyError
 from core.interfaces import Embedder, Reading, Reranker
 from core.reading import in_order, read, sigmoid
 from core.settings import RetrievalSettings
-from core.spelling import Vocabulary, mended
+from core.spelling import Vocabulary as Spelling
+from core.spelling import mended
 from core.twins import merge_twins
 from core.types import EVERYTHING, Chunk, Filters, Hit
+
+
+class Vocabulary(Spelling, Protocol):
+    """What retrieval needs of `core.index.words.Words`."""
+
+    @property
+    def acronyms(self) -> Acronyms: ...
 
 
 class SearchableIndex(Protocol):
@@ -54,18 +63,25 @@ class Retriever:
 
     def search(self, query: str, k: int, filters: Filters = EVERYTHING) -> list[Hit]:
         """Up to k hits, best first. Raises IndexEmptyError where nothing has been indexed."""
-        query = self.mended(query)
+        query = self.understood(query)
         hits = self.fuse(query, filters)
         if self.reader is None:
             return hits[:k]
         return [*self.read(query, hits).hits, *hits[self.settings.rerank_top :]][:k]
 
-    def mended(self, query: str) -> str:
-        """The query with its misspelt words mended. Raises IndexEmptyError where nothing has been indexed."""
-        if not self.settings.mend_spelling:
-            return query
-        # A word that the embedder's tokenizer keeps whole is a common one.
-        return mended(query, self.index.words(), lambda word: self.embedder.count_tokens(word) == 1)
+    def understood(self, query: str) -> str:
+        """The query with its misspelt words mended, and its acronyms beside what they stand for.
+
+        Raises IndexEmptyError where nothing has been indexed.
+        """
+        words = self.index.words()
+        if self.settings.mend_spelling:
+            query = mended(query, words, self._is_common)
+        return words.acronyms.added_to(query, self._is_common) if self.settings.expand_acronyms else query
+
+    def _is_common(self, word: str) -> bool:
+        """A word that the embedder's tokenizer keeps whole is a common one."""
+        return self.embedder.count_tokens(word) == 1
 
     def fuse(
         self, query: str, filters: Filters = EVERYTHING, vector: NDArray[np.float32] | None = None

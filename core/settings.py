@@ -69,6 +69,9 @@ class RetrievalSettings(Section):
         0.2, ge=0, le=2, description="weight of BM25 relative to cosine in the fusion"
     )
     mend_spelling: bool = Field(True, description="words that nobody knows are read as the nearest known one")
+    expand_acronyms: bool = Field(
+        True, description="acronyms that the documents explain are spelt out beside"
+    )
     rerank_top: int = Field(12, ge=1, description="fused hits that the reader reads")
     rerank_weight: float = Field(
         0.25, ge=0, description="weight of a hit's best unit, as a probability, beside its fused score"

@@ -6,7 +6,9 @@
 Recall@5 (share of the evidence quotes in the first five hits) and MRR over the questions that are to be
 answered; follow-ups are condensed with their history first. `more` and `fewer` count the questions that
 find more or fewer of their quotes than in the first row. Questions with a slip are the same questions with
-one letter of one word wrong. Codes are taken from the index: each must find the chunk that holds it.
+one letter of one word wrong. Acronyms are exchanged in the questions that hold one which the documents
+explain, or its words: the other stands instead. Codes are taken from the index: each must find the chunk
+that holds it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from core.acronyms import Acronyms
 from core.bootstrap import Inhouse
 from core.followup import standalone
 from core.index.index import Index
@@ -62,6 +65,7 @@ def variants(retriever: Retriever) -> dict[str, Search]:
         "all of it": with_settings(),
         **{f"reader reads {depth} hits": with_settings(rerank_top=depth) for depth in depths},
         "spelling left as it is": with_settings(mend_spelling=False),
+        "acronyms left as they are": with_settings(expand_acronyms=False),
         "no reader": with_settings("fuse"),
         "no reader, near-duplicates kept": with_settings("candidates"),
         "reciprocal rank fusion": lambda question: _rank_fusion(retriever, question),
@@ -133,6 +137,16 @@ def with_slip(question: str, rng: random.Random) -> str:
     return re.sub(rf"\b{word}\b", slipped, question, count=1)
 
 
+def with_acronyms_exchanged(question: str, acronyms: Acronyms) -> str | None:
+    """The question with an acronym in place of its words, or they in its place; None where it has neither."""
+    for short, (words, *_) in acronyms.long_forms.items():
+        spelt = r"[^\w]+".join(words.removesuffix("s").split())
+        for written, other in ((rf"(?i)\b{spelt}s?\b", short), (rf"\b{short}s?\b", words)):
+            if re.search(written, question):
+                return re.sub(written, other, question)
+    return None
+
+
 def code_recall(index: Index, searches: Mapping[str, Search], seed: int = 13) -> dict[str, float]:
     """Share of up to 100 codes that stand in one chunk alone, and are found there among the first hits."""
     holders: dict[str, list[str]] = {}
@@ -197,6 +211,16 @@ def main() -> int:
         slipped = {name: searches[name] for name in ("all of it", "spelling left as it is")}
         print("\nWith a slip in each question\n")
         print("\n".join(table({name: measure(asked, one, slips=7) for name, one in slipped.items()})))
+        acronyms = inhouse.index.words().acronyms
+        exchanged = [
+            replace(one, question=other, history=())
+            for one in asked
+            if (other := with_acronyms_exchanged(standalone(one.question, one.history), acronyms))
+        ]
+        if exchanged:
+            print("\nWith acronyms exchanged\n")
+            compared = {name: searches[name] for name in ("all of it", "acronyms left as they are")}
+            print("\n".join(table({name: measure(exchanged, one) for name, one in compared.items()})))
         probed = {name: searches[name] for name in ("all of it", "no reader", "dense alone", "BM25 alone")}
         probed["BM25 of a code's parts"] = lambda question: _bm25_of_parts(inhouse.index, question)
         for name, share in code_recall(inhouse.index, probed).items():

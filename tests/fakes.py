@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from core.acronyms import Acronyms, explained
 from core.interfaces import FloatMatrix
 
 
@@ -38,7 +39,9 @@ class FakeVocabulary:
     """The words of some texts, counted once a text."""
 
     def __init__(self, texts: Iterable[str]) -> None:
+        texts = list(texts)
         self.counts = Counter(word for text in texts for word in set(words_of(text)))
+        self.acronyms = Acronyms.of(explanation for text in texts for explanation in explained(text))
 
     def holds(self, word: str) -> bool:
         return word in self.counts

@@ -8,12 +8,14 @@ readers need no lock.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.acronyms import Acronyms, explained
 from core.errors import IndexUnavailableError
 from core.index.lexical import codes
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 _HEAP = 64_000_000  # bytes that a writer may hold before it writes a segment
 _LONGEST = 64  # characters of a word
+_ACRONYMS = "acronyms.json"  # beside tantivy's files: what the same texts explain
 _CODE_BOOST = 2.0  # what a code found as it stands counts beside its parts
 
 
@@ -39,6 +42,8 @@ class Words:
             _register(index)
             self._schema = index.schema
             self._searcher = index.searcher()
+            rows = json.loads((folder / _ACRONYMS).read_text(encoding="utf-8"))
+            self.acronyms = Acronyms({short: tuple(words) for short, words in rows.items()})
         self._stems, self._spelt = _stems(), _spelt()
 
     def search(
@@ -91,12 +96,16 @@ def write_words(folder: Path, rows: Iterable[tuple[str, str, int]]) -> None:
         index = tantivy.Index(_schema(), path=str(folder))
         _register(index)
         writer = index.writer(_HEAP, 1)
+        explanations = []
         for chunk_id, text, label in rows:
+            explanations += explained(text)
             document = tantivy.Document(id=chunk_id, text=text, spelt=text, codes=codes(text))
             document.add_unsigned("label", label)
             writer.add_document(document)
         writer.commit()
         writer.wait_merging_threads()
+        long_forms = dict(Acronyms.of(explanations).long_forms)
+        (folder / _ACRONYMS).write_text(json.dumps(long_forms, ensure_ascii=False), encoding="utf-8")
 
 
 @contextmanager
