@@ -1,7 +1,8 @@
 """Misspelt words of a question, mended by the words of the indexed documents before anything is searched for.
 
-Only words that neither the documents nor the embedding model know are touched: "babysitter" is no misspelling
-although no document holds it, "maternty" and "Quelmark" are.
+Only words that neither the documents nor the embedding model know are touched, nor those that are made from such
+by a usual ending: "babysitter" and "joiner" are no misspellings although no document holds them, "maternty" and
+"Quelmark" are.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import Protocol
 _SHORTEST = 4  # letters: shorter words have too many neighbours
 _LONG = 9  # letters from which on two slips are allowed
 _FEWEST_CHUNKS = 2  # that hold the right word: what only one holds may be misspelt there
+_ENDINGS = (
+    "ers", "er", "ors", "or", "ings", "ing", "ed", "ly", "able", "ness", "ments", "ment", "less", "ful", "ish", "ists", "ist"
+)  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -30,13 +34,27 @@ def mended(question: str, vocabulary: Vocabulary, is_word: Callable[[str], bool]
     `is_word` knows the words of the language. A slip is a letter too many, too few, wrong or swapped.
     """
 
+    def known(word: str) -> bool:
+        return is_word(word) or vocabulary.holds(word)
+
     def mend(match: re.Match[str]) -> str:
         word = match.group().lower()
-        if len(word) < _SHORTEST or is_word(word) or vocabulary.holds(word):
+        if len(word) < _SHORTEST or known(word) or _is_derived(word, known):
             return match.group()
         return _nearest(word, vocabulary) or match.group()
 
     return _WORD.sub(mend, question)
+
+
+def _is_derived(word: str, known: Callable[[str], bool]) -> bool:
+    """True for a known word with a usual ending: join-er, cod-er of code, plan-n-ing."""
+    for ending in _ENDINGS:
+        stem = word.removesuffix(ending)
+        if stem != word and len(stem) >= _SHORTEST - 1:
+            undoubled = stem[:-1] if stem[-1] == stem[-2] else stem
+            if known(stem) or known(undoubled) or known(f"{stem}e"):
+                return True
+    return False
 
 
 def _nearest(word: str, vocabulary: Vocabulary) -> str | None:

@@ -29,6 +29,13 @@ def test_other_words_stay_as_they_are(word: str) -> None:
     assert mend(f"{word}?") == f"{word}?"
 
 
+@pytest.mark.parametrize("word", ["joiner", "joiners", "coder", "planner", "careless"])
+def test_a_known_word_with_a_usual_ending_is_no_slip(word: str) -> None:
+    texts = ["joined codes planned carpets", "joined codes planned carpets"]
+    known = {"join", "code", "plan", "care"}
+    assert mended(word, FakeVocabulary(texts), known.__contains__) == word
+
+
 def test_the_word_of_more_documents_is_preferred() -> None:
     texts = ["rate rate", "rates of pay", "rates again", "dates", "dates", "rater", "rater", "rates"]
     assert mend("ratess", texts) == "rates"
