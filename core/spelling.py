@@ -1,8 +1,8 @@
 """Misspelt words of a question, mended by the words of the indexed documents before anything is searched for.
 
-Only words that neither the documents nor the embedding model know are touched, nor those that are made from such
-by a usual ending: "babysitter" and "joiner" are no misspellings although no document holds them, "maternty" and
-"Quelmark" are.
+Only words that neither the documents nor the embedding model know are touched, nor those that a usual ending
+makes of known ones: "babysitter" and "joiner" are no misspellings although no document holds them, "maternty"
+and "Quelmark" are.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import Protocol
 _SHORTEST = 4  # letters: shorter words have too many neighbours
 _LONG = 9  # letters from which on two slips are allowed
 _FEWEST_CHUNKS = 2  # that hold the right word: what only one holds may be misspelt there
-_ENDINGS = (
-    "ers", "er", "ors", "or", "ings", "ing", "ed", "ly", "able", "ness", "ments", "ment", "less", "ful", "ish", "ists", "ist"
-)  # fmt: skip
+_ENDINGS = ("ers", "er", "ors", "or", "ings", "ing", "ed", "ly", "able", "ness", "ments", "ment")
+_ENDINGS += ("less", "ful", "ish", "ists", "ist")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
