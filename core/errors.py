@@ -6,6 +6,7 @@ InhouseError
 │   ├── EmptyQuestionError
 │   └── QuestionTooLongError
 ├── SourceError             a path that cannot be indexed, or a file that cannot be read
+│   └── EmptySourceError    a file without content
 ├── IndexUnavailableError             the index cannot serve
 │   ├── IndexEmptyError     nothing has been indexed yet
 │   └── IndexLockedError    another process is writing
@@ -47,6 +48,12 @@ class QuestionTooLongError(InvalidInputError):
 
 class SourceError(InhouseError):
     code = "source_unreadable"
+
+
+class EmptySourceError(SourceError):
+    """What was indexed of the file before is not true any more."""
+
+    code = "source_empty"
 
 
 class IndexUnavailableError(InhouseError):

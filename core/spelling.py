@@ -14,8 +14,7 @@ from typing import Protocol
 _SHORTEST = 4  # letters: shorter words have too many neighbours
 _LONG = 9  # letters from which on two slips are allowed
 _FEWEST_CHUNKS = 2  # that hold the right word: what only one holds may be misspelt there
-_ENDINGS = ("ers", "er", "ors", "or", "ings", "ing", "ed", "ly", "able", "ness", "ments", "ment")
-_ENDINGS += ("less", "ful", "ish", "ists", "ist")
+_ENDINGS = re.compile(r"(?<=.{3})(?:ers?|ors?|ings?|ed|ly|able|ness|ments?|less|ful|ish|ists?)$")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -47,13 +46,11 @@ def mended(question: str, vocabulary: Vocabulary, is_word: Callable[[str], bool]
 
 def _is_derived(word: str, known: Callable[[str], bool]) -> bool:
     """True for a known word with a usual ending: join-er, cod-er of code, plan-n-ing."""
-    for ending in _ENDINGS:
-        stem = word.removesuffix(ending)
-        if stem != word and len(stem) >= _SHORTEST - 1:
-            undoubled = stem[:-1] if stem[-1] == stem[-2] else stem
-            if known(stem) or known(undoubled) or known(f"{stem}e"):
-                return True
-    return False
+    if not (ending := _ENDINGS.search(word)):
+        return False
+    stem = word[: ending.start()]
+    undoubled = stem[:-1] if stem[-1] == stem[-2] else stem
+    return known(stem) or known(undoubled) or known(f"{stem}e")
 
 
 def _nearest(word: str, vocabulary: Vocabulary) -> str | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from core.errors import SourceError
 from core.index.catalogue import IndexedDocument
 from ingestion.labels import FolderLabels
-from ingestion.loaders import LOADERS, UNSUPPORTED, document_id
+from ingestion.loaders.formats import LOADERS, UNSUPPORTED
+from ingestion.naming import document_id
 from ingestion.sources import FileSource
 
 _FORMATS = "Markdown, HTML, PDF, DOCX, PPTX, XLSX, CSV, JSON, RST, AsciiDoc, EML and text"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import SourceError
+from core.errors import EmptySourceError, SourceError
 from core.index.catalogue import IndexedDocument
 from core.index.index import Index
 from core.index.writer import Writer
@@ -19,10 +19,7 @@ from core.interfaces import Embedder, FloatMatrix
 from core.progress import Progress, silent
 from core.settings import Settings
 from core.types import Chunk, Document
-from ingestion.chunking import chunk
 from ingestion.discovery import Discovery, Failure, discover
-from ingestion.loaders import EmptySourceError
-from ingestion.loaders.sql import rows_of, tables_named
 from ingestion.sources import RowSource, Source, is_dated
 
 
@@ -76,7 +73,7 @@ def reindex(
     index = Index.open(settings, embedder_name=embedder.name, dimension=embedder.dimension)
     try:
         paths = [place for place in places if isinstance(place, Path)]
-        tables = {tables_named(place): place for place in places if isinstance(place, str)}
+        tables = _tables(place for place in places if isinstance(place, str))
         discovery = discover(paths, index.documents())
         with index.writer(rebuild=full) as writer:
             run = _Run(settings, embedder, index, writer, progress)
@@ -97,6 +94,16 @@ def reindex(
         )
     finally:
         index.close()
+
+
+def _tables(places: Iterable[str]) -> dict[str, str]:
+    """URLs of database tables by the name that their rows are indexed under."""
+    urls = list(places)
+    if not urls:
+        return {}
+    from ingestion.loaders.sql import tables_named
+
+    return {tables_named(url): url for url in urls}
 
 
 @dataclass(slots=True)
@@ -147,6 +154,8 @@ class _Run:
         """A table that cannot be read to its end keeps the rows that were indexed of it."""
         present = set()
         try:
+            from ingestion.loaders.sql import rows_of
+
             for done, document in enumerate(rows_of(url, self.settings.ingestion)):
                 self.progress(f"reading {root}", done, 0, self._rate())
                 present.add(document.id)
@@ -206,6 +215,8 @@ class _Run:
     def _load(self, source: Source) -> tuple[Document, list[Chunk]]:
         settings = self.settings.ingestion
         document = source.load(settings)
+        from ingestion.chunking import chunk
+
         chunks = chunk(
             document,
             count_tokens=self.embedder.count_tokens,

@@ -11,7 +11,7 @@ from core.index.catalogue import IndexedDocument
 from core.settings import IngestionSettings
 from core.types import Document, Labels
 from ingestion.labels import FolderLabels
-from ingestion.loaders import content_hash, load
+from ingestion.naming import content_hash
 
 
 class Source(Protocol):
@@ -62,6 +62,8 @@ class FileSource:
         return content_hash(self.path)
 
     def load(self, settings: IngestionSettings) -> Document:
+        from ingestion.loaders.loading import load
+
         document = load(self.path, self.folder, settings)
         return replace(document, labels=self.labels())
 

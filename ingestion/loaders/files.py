@@ -13,7 +13,7 @@ from typing import Any
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document as LangChainDocument
 
-from core.errors import SourceError
+from core.errors import EmptySourceError, SourceError
 from core.settings import IngestionSettings
 from ingestion.loaders.limits import nested_too_deeply
 
@@ -24,12 +24,6 @@ _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-
-
-class EmptySourceError(SourceError):
-    """A file without content: what was indexed of it before is not true any more."""
-
-    code = "source_empty"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,65 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import re
 from pathlib import Path
 
-from core.errors import SourceError
+from core.errors import EmptySourceError, SourceError
 from core.settings import IngestionSettings
 from core.types import Document
 from ingestion.loaders.archives import archive_kind
-from ingestion.loaders.asciidoc import AsciiDocLoader
-from ingestion.loaders.csv_files import CSVLoader
-from ingestion.loaders.email_files import EmailLoader
-from ingestion.loaders.files import DEFAULTS, EmptySourceError, FileLoader
-from ingestion.loaders.html import HTMLLoader
-from ingestion.loaders.json_files import JSONLoader
+from ingestion.loaders.files import DEFAULTS, FileLoader
+from ingestion.loaders.formats import LOADERS, UNSUPPORTED
 from ingestion.loaders.limits import over_limit
-from ingestion.loaders.markdown import MarkdownLoader
-from ingestion.loaders.pdf import PDFLoader
-from ingestion.loaders.restructured import RSTLoader
-from ingestion.loaders.slides import SlidesLoader
-from ingestion.loaders.spreadsheet import SpreadsheetLoader
-from ingestion.loaders.text import TextLoader
-from ingestion.loaders.word import WordLoader
+from ingestion.naming import document_id
 
-LOADERS: dict[str, type[FileLoader]] = {
-    ".md": MarkdownLoader,
-    ".markdown": MarkdownLoader,
-    ".mdx": MarkdownLoader,
-    ".html": HTMLLoader,
-    ".htm": HTMLLoader,
-    ".pdf": PDFLoader,
-    ".docx": WordLoader,
-    ".pptx": SlidesLoader,
-    ".pptm": SlidesLoader,
-    ".xlsx": SpreadsheetLoader,
-    ".xlsm": SpreadsheetLoader,
-    ".rst": RSTLoader,
-    ".adoc": AsciiDocLoader,
-    ".asciidoc": AsciiDocLoader,
-    ".csv": CSVLoader,
-    ".tsv": CSVLoader,
-    ".json": JSONLoader,
-    ".jsonl": JSONLoader,
-    ".ndjson": JSONLoader,
-    ".eml": EmailLoader,
-    ".txt": TextLoader,
-}
-# Documents that people expect to be read: each is named as a failure, with the way out, not passed over.
-UNSUPPORTED = {
-    ".doc": "save it as DOCX",
-    ".rtf": "save it as DOCX",
-    ".odt": "save it as DOCX",
-    ".docm": "save it as DOCX",
-    ".ppt": "save it as PPTX",
-    ".odp": "save it as PPTX",
-    ".xls": "save it as XLSX",
-    ".xlsb": "save it as XLSX",
-    ".ods": "save it as XLSX",
-    ".msg": "save it as EML",
-    ".epub": "export it as HTML or PDF",
-}
 OFFICE = (".docx", ".pptx", ".pptm", ".xlsx", ".xlsm")  # archives of XML
 
 
@@ -86,20 +40,6 @@ def load(path: Path, root: Path, settings: IngestionSettings = DEFAULTS) -> Docu
     )
 
 
-def document_id(path: Path) -> str:
-    """Stable for an absolute path, whatever folder it was indexed from."""
-    return hashlib.sha1(path.as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:12]
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of the file's bytes. Raises SourceError where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SourceError(f"It cannot be read: {error.strerror}.") from error
-
-
 def _read(path: Path, max_mb: float) -> bytes:
     try:
         size = path.stat().st_size
@@ -116,11 +56,11 @@ def _read(path: Path, max_mb: float) -> bytes:
 def _loader_for(path: Path, data: bytes) -> type[FileLoader]:
     suffix = path.suffix.lower()
     if b"%PDF-" in data[:1024]:
-        return PDFLoader
+        return _loader(".pdf")
     if data.startswith(b"PK\x03\x04"):
         kind = archive_kind(data)
         if kind in LOADERS:
-            return LOADERS[kind]
+            return _loader(kind)
         raise _unsupported(kind)
     if data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):  # old Office files, and encrypted new ones
         if suffix in OFFICE:
@@ -134,8 +74,14 @@ def _loader_for(path: Path, data: bytes) -> type[FileLoader]:
     if suffix in (".pdf", *OFFICE):
         raise SourceError(f"It is damaged: it does not begin like a {suffix[1:].upper()} file.")
     if re.match(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html\b)", data, re.IGNORECASE):
-        return HTMLLoader
-    return LOADERS.get(suffix, TextLoader)
+        return _loader(".html")
+    return _loader(suffix if suffix in LOADERS else ".txt")
+
+
+def _loader(suffix: str) -> type[FileLoader]:
+    module, name = LOADERS[suffix]
+    found: type[FileLoader] = getattr(importlib.import_module(f"ingestion.loaders.{module}"), name)
+    return found
 
 
 def _unsupported(suffix: str) -> SourceError:

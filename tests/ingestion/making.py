@@ -15,7 +15,7 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 from core.errors import SourceError
 from core.settings import IngestionSettings
 from core.types import Chunk, Document
-from ingestion.loaders import load
+from ingestion.loaders.loading import load
 
 BODY = 11.0
 

@@ -11,7 +11,7 @@ import pytest
 from core.types import Chunk, Document
 from core.units import plain
 from ingestion.chunking import chunk
-from ingestion.loaders import load
+from ingestion.loaders.loading import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "handbook"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import SourceError
+from core.errors import EmptySourceError, SourceError
 from core.settings import IngestionSettings
-from ingestion.loaders import EmptySourceError, load
+from ingestion.loaders.loading import load
 from ingestion.loaders.markdown import MarkdownLoader
 from tests.ingestion.making import line, loaded, pdf, refusal
 

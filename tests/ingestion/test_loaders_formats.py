@@ -9,9 +9,9 @@ from docx import Document as new_word
 from docx.document import Document as WordDocument
 from docx.oxml import parse_xml
 
-from ingestion.loaders import load
 from ingestion.loaders.csv_files import CSVLoader
 from ingestion.loaders.html import HTMLLoader
+from ingestion.loaders.loading import load
 from ingestion.loaders.pdf import PDFLoader
 from ingestion.loaders.text import TextLoader
 from ingestion.loaders.word import WordLoader
