@@ -8,7 +8,9 @@ order down.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -52,6 +54,12 @@ class SearchableIndex(Protocol):
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]: ...
 
     def words(self) -> Vocabulary: ...
+
+
+@cache
+def _beside() -> ThreadPoolExecutor:
+    """The threads in which BM25 searches while the embedder works: one a question."""
+    return ThreadPoolExecutor(max_workers=16, thread_name_prefix="bm25")
 
 
 @dataclass(frozen=True)
@@ -98,9 +106,11 @@ class Retriever:
         """Every hit of both searches, by cosine + lexical_weight * BM25 / best BM25."""
         if self.index.is_empty:
             raise IndexEmptyError("Nothing has been indexed yet. Run `inhouse reindex FOLDER` first.")
+        # Neither holds the interpreter lock: side by side they take as long as the longer one.
+        bm25_search = _beside().submit(self.index.lexical, query, self.settings.candidates, filters)
         vector = self.embedder.embed([query])[0] if vector is None else vector
         dense = dict(self.index.dense(vector, self.settings.candidates, filters))
-        lexical = dict(self.index.lexical(query, self.settings.candidates, filters))
+        lexical = dict(bm25_search.result())
         best = max(lexical.values(), default=1.0)
         # A chunk that only BM25 found is at most as similar as the last dense candidate.
         floor = min(dense.values(), default=0.0)
