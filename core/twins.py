@@ -20,26 +20,34 @@ def merge_twins(hits: Sequence[Hit]) -> list[Hit]:
 
     Where a number or a name differs, as between two countries' rules, they are no twins.
     """
-    kept: list[tuple[Hit, frozenset[str], frozenset[str], list[Chunk]]] = []
+    kept: list[tuple[Hit, frozenset[str], list[Chunk]]] = []
     for hit in hits[:_COMPARED]:
-        found = _WORD.findall(hit.chunk.text)
-        words = frozenset(word.lower() for word in found)
-        telling = frozenset(word.lower() for word in found if not word.islower())
-        twin_of = next(
-            (twins for _, other, told, twins in kept if telling == told and _alike(words, other)),
+        words = frozenset(_WORD.findall(hit.chunk.text.lower()))
+        fewest, most = _ALIKE * len(words), len(words) / _ALIKE
+        twins = next(
+            (
+                twins
+                for other, other_words, twins in kept
+                if fewest <= len(other_words) <= most
+                and _alike(words, other_words)
+                and _telling(hit.chunk.text) == _telling(other.chunk.text)
+            ),
             None,
         )
-        if twin_of is None:
-            kept.append((hit, words, telling, []))
+        if twins is None:
+            kept.append((hit, words, []))
         else:
-            twin_of.append(hit.chunk)
-    return [replace(hit, twins=tuple(twins)) if twins else hit for hit, _, _, twins in kept] + list(
+            twins.append(hit.chunk)
+    return [replace(hit, twins=tuple(twins)) if twins else hit for hit, _, twins in kept] + list(
         hits[_COMPARED:]
     )
 
 
+def _telling(text: str) -> set[str]:
+    """Its numbers, names and words at the beginning of sentences."""
+    return {word.lower() for word in _WORD.findall(text) if not word.islower()}
+
+
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    if not one or min(len(one), len(other)) < _ALIKE * max(len(one), len(other)):
-        return False
     common = len(one & other)
-    return common >= _ALIKE * (len(one) + len(other) - common)
+    return common > 0 and common >= _ALIKE * (len(one) + len(other) - common)
