@@ -185,8 +185,9 @@ _NATIONAL = re.compile(
     re.VERBOSE,
 )
 _named_ids = _each(
-    r"""\b(?:ssn|social\ security(?:\ (?:no|number))?|bsn|burgerservicenummer
-    |steuer-?id(?:entifikationsnummer)?|steueridentnummer|idnr|pesel|sin|passport(?:\ (?:no|number))?|national\ insurance(?:\ (?:no|number))?)
+    r"""\b(?:ssn|social\ security(?:\ (?:no|number))?|bsn|burgerservicenummer|idnr|pesel|sin
+    |steuer-?id(?:entifikationsnummer)?|steueridentnummer
+    |passport(?:\ (?:no|number))?|national\ insurance(?:\ (?:no|number))?)
     \.?\s?(?:is\s|:\s?|=\s?)?(?P<it>[A-Z]{0,2}\d(?:[\s-]?\d){6,11})(?![\w-]|[.,]\d)""",
     re.IGNORECASE,
 )
