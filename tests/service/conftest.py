@@ -92,7 +92,7 @@ class StandInInhouse:
 
     @property
     def generator(self) -> Any:
-        return SimpleNamespace(id=f"reader@{self.adapter}")
+        return SimpleNamespace(id=f"reader@{self.adapter}", prompt_hash="")
 
     @property
     def identity(self) -> str:

@@ -21,6 +21,12 @@ def upgrade() -> None:
         table.add_column(sa.Column("confidence", sa.Float, nullable=False, server_default="0"))
         table.add_column(sa.Column("masked", sa.Boolean, nullable=False, server_default=sa.false()))
         table.create_index("ix_interactions_conversation_id", ["conversation_id"])
+    # From now on a second opinion replaces the first, so only the last one of an interaction is kept.
+    op.execute("DELETE FROM feedback WHERE id NOT IN (SELECT max(id) FROM feedback GROUP BY interaction_id)")
+    op.add_column("feedback", sa.Column("key_id", sa.String(36), nullable=False, server_default=""))
+    op.create_index(
+        "ix_feedback_interaction_id_key_id", "feedback", ["interaction_id", "key_id"], unique=True
+    )
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String(36), primary_key=True),
