@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from core.errors import ConfigurationError
 
@@ -84,12 +85,13 @@ class Database:
         """
         if not self._file:
             return
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if whole:
-                connection.exec_driver_sql("VACUUM")
-            else:  # frees a page for each row that is fetched
-                connection.exec_driver_sql("PRAGMA incremental_vacuum").fetchall()
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        statement = "VACUUM" if whole else "PRAGMA incremental_vacuum"
+        with self._engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            try:  # a script runs to its end; `execute` would free a single page
+                driver.executescript(f"{statement}; PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                raise OperationalError(statement, None, error) from error
 
     def close(self) -> None:
         self._engine.dispose()

@@ -54,7 +54,7 @@ def purge(
     database: Database, *, before: datetime | None = None, conversation_id: str = "", key_id: str = ""
 ) -> Purged:
     """Deletes the interactions, with their feedback, that fit all that is given; of a conversation or key
-    its stored conversations too. Nothing of them is left in a SQLite file.
+    its stored conversations too. A SQLite file is written anew, where there is room for that.
 
     Raises SQLAlchemyError and OSError.
     """
@@ -70,7 +70,11 @@ def purge(
     talks = 0
     if conversation_id or key_id:
         talks = _delete_conversations(database, before, conversation_id, key_id)
-    database.give_back_space(whole=True)
+    try:
+        database.give_back_space(whole=True)
+    except SQLAlchemyError as error:  # no room for a second file, or somebody writes without a pause
+        log.warning("deleted, but the file could not be written anew: %s", fault(error))
+        database.give_back_space()
     return Purged(purged.interactions, purged.feedback, talks)
 
 
