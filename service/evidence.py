@@ -16,7 +16,10 @@ from service.redaction import redacted
 if TYPE_CHECKING:
     from core.index.index import Index
 
-SUPPORT = 0.6  # share of a correction's content words that its unit must hold
+SUPPORT = 0.6  # share of a correction's content words that its evidence must hold
+SUPPORT_WITH_NUMBERS = 0.4  # where it holds all its numbers besides
+_FEWEST_WORDS = 2
+_PAIRED = 60  # units with a number of the correction that are tried in twos
 _SEARCHED = 20  # passages that a correction is looked for in, beside those that were found for the question
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
@@ -71,40 +74,63 @@ class Passages:
 
 
 def supporting(text: str, question: str, chunks: Iterable[Chunk]) -> list[Place]:
-    """For each sentence of the text the unit that holds all its numbers and most of its content words;
-    among equals the one that shares most with the question. Empty where a sentence has none.
+    """For each sentence of the text the unit that holds all its numbers and enough of its content words, or
+    two units that do together; among equals what shares most with the question. Empty where a sentence has
+    none.
     """
-    units = list(_units(chunks))
     asked = content_words(question)
+    units = [unit for unit in _units(chunks) if not asked or asked & unit.context]
     places: dict[tuple[str, str], Place] = {}
     for sentence in split_sentences(text):
-        wanted, numbers = content_words(sentence), set(_NUMBER.findall(sentence))
-        if not wanted:
+        wanted, numbers = content_words(sentence), frozenset(_NUMBER.findall(sentence))
+        if not numbers and len(wanted) < _FEWEST_WORDS:  # "Yes." needs no evidence
             continue
-        best = max(
-            (
-                (share, len(asked & context), -rank)
-                for rank, (_, unit, own, context) in enumerate(units)
-                if (share := len(wanted & own) / len(wanted)) >= SUPPORT
-                and numbers <= set(_NUMBER.findall(unit.in_context()))
-                and (asked & context or not asked)
-            ),
-            default=None,
-        )
-        if best is None:
+        found = _best(wanted, numbers, asked, units)
+        if not found:
             return []
-        chunk, unit, _, _ = units[-best[2]]
-        places[chunk.id, unit.text] = Place(chunk, unit.text, unit.readable())
+        for unit in found:
+            places[unit.chunk.id, unit.unit.text] = Place(unit.chunk, unit.unit.text, unit.unit.readable())
     return list(places.values())
 
 
-def _units(chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Unit, frozenset[str], frozenset[str]]]:
-    """Units with the content words of their own, and of their title and headings besides."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A unit, its numbers, and its content words with those of its title and headings."""
+
+    chunk: Chunk
+    unit: Unit
+    numbers: frozenset[str]
+    context: frozenset[str]
+
+
+def _best(
+    wanted: frozenset[str], numbers: frozenset[str], asked: frozenset[str], units: Sequence[_Found]
+) -> tuple[_Found, ...]:
+    """One unit or two, the best first; the empty tuple where none will do."""
+    least = SUPPORT_WITH_NUMBERS if numbers else SUPPORT
+
+    def worth(chosen: tuple[_Found, ...]) -> tuple[float, int]:
+        context = frozenset[str]().union(*(unit.context for unit in chosen))
+        held = frozenset[str]().union(*(unit.numbers for unit in chosen))
+        share = len(wanted & context) / len(wanted) if wanted else 1.0
+        return (share if numbers <= held else 0.0, len(asked & context))
+
+    alone = max(((unit,) for unit in units), key=worth, default=())
+    if alone and worth(alone)[0] >= least:
+        return alone
+    holding = [unit for unit in units if numbers & unit.numbers][:_PAIRED]
+    pairs = ((one, other) for one in holding for other in holding if one is not other)
+    both = max(pairs, key=worth, default=()) if len(numbers) > 1 else ()
+    return both if both and worth(both)[0] >= least else ()
+
+
+def _units(chunks: Iterable[Chunk]) -> Iterator[_Found]:
     for chunk in {chunk.id: chunk for chunk in chunks}.values():
         around = content_words(f"{chunk.title} {chunk.heading}")
         for unit in split_units(chunk.text):
-            own = content_words(unit.in_context())
-            yield chunk, unit, own, own | around | content_words(unit.heading)
+            text = unit.in_context()
+            context = content_words(text) | around | content_words(unit.heading)
+            yield _Found(chunk, unit, frozenset(_NUMBER.findall(text)), context)
 
 
 def _readable(chunk: Chunk, quote: str) -> str:

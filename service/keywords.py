@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from finetune.questions.lexicon import CLOCK, DATE, MONEY, NUMBER, SPAN
+from finetune.similarity import content_words, stem
 
 MOST = 2
 _FACT = re.compile(
@@ -21,11 +22,22 @@ def keywords_of(answer: str, evidence: str, question: str) -> tuple[str, ...]:
     ('30 days',)
     """
     for pattern in (_FACT, _NAME):
-        found = [match.strip(" .,") for match in pattern.findall(evidence)]
-        kept = [word for word in dict.fromkeys(found) if _in(word, answer) and not _in(word, question)]
+        places = {match.group().strip(" .,"): match.start() for match in pattern.finditer(evidence)}
+        kept = [word for word in places if _in(word, answer) and not _in(word, question)]
+        if len(kept) > MOST:  # a row or a list: only what stands next to what was asked about
+            kept = [min(kept, key=lambda word: _distance(places[word], evidence, question))]
         if kept:
-            return tuple(kept[:MOST])
+            return tuple(kept)
     return ()
+
+
+def _distance(place: int, text: str, question: str) -> int:
+    """Characters from the nearest word of the question in the text; a word counts more for what follows."""
+    asked = content_words(question)
+    starts = [
+        match.start() for match in re.finditer(r"[^\W_]+", text) if stem(match.group().lower()) in asked
+    ]
+    return min((max(place - start, 2 * (start - place)) for start in starts), default=2 * len(text))
 
 
 def _in(word: str, text: str) -> bool:
