@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from core.personal_data import find
@@ -9,6 +10,7 @@ from core.personal_data import find
 SECRETS = frozenset({"private_key", "token", "api_key", "password"})  # hidden whatever the settings say
 
 
+@lru_cache(maxsize=2048)  # turns and cached answers come again and again, and looking takes milliseconds
 def redacted(text: str, *, personal: bool = True) -> str:
     """The text with `[email]`, `[api_key]` ... in place of what was found; `personal=False` hides secrets
     alone. What no database can hold (NUL, half a surrogate pair) becomes U+FFFD.
