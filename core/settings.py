@@ -124,6 +124,15 @@ class ServiceSettings(Section):
     log_interactions: bool = True
 
 
+class LogSettings(Section):
+    """The interaction log; `service.log_interactions` turns it off altogether."""
+
+    mask: bool = Field(
+        True, description="replace personal data before writing; keys and passwords always are"
+    )
+    keep_days: int = Field(180, ge=0, description="older interactions are deleted; 0 keeps them for ever")
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="INHOUSE_",
@@ -150,6 +159,7 @@ class Settings(BaseSettings):
     answering: AnsweringSettings = AnsweringSettings()
     finetune: FinetuneSettings = FinetuneSettings()
     service: ServiceSettings = ServiceSettings()
+    log: LogSettings = LogSettings()
 
     @property
     def index_dir(self) -> Path:

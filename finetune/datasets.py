@@ -7,8 +7,9 @@ import json
 import os
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from core.errors import InvalidInputError
 from core.types import QAPair
@@ -19,10 +20,15 @@ ANSWERABLE_KINDS = ("answerable", "multi", "followup")
 
 
 def save(path: Path, pairs: Iterable[QAPair]) -> None:
-    """One JSON object a line, in the question-file format. A reader sees the old file or the new one."""
+    """One JSON object a line, in the question-file format."""
+    write_rows(path, (pair.to_json() for pair in pairs))
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """One JSON object a line. A reader sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    lines = (json.dumps(pair.to_json(), ensure_ascii=False) + "\n" for pair in pairs)
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     temporary.write_text("".join(lines), encoding="utf-8")
     os.replace(temporary, path)
 

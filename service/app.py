@@ -26,6 +26,7 @@ from service.database import Database
 from service.interactions import Interactions
 from service.live import LiveInhouse
 from service.middleware import RequestFrame
+from service.retention import Sweeper
 
 if TYPE_CHECKING:
     from core.bootstrap import Inhouse
@@ -45,13 +46,16 @@ def create_app(
     settings = settings or load_settings()
     live = LiveInhouse(wire or _wire(settings), lambda: adapters.active_adapters(settings))
     database = Database.of(settings)
-    interactions = Interactions(database) if settings.service.log_interactions else None
+    interactions = Interactions(database, settings.log) if settings.service.log_interactions else None
+    sweeper = Sweeper(database, settings.log.keep_days if interactions else 0)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if warm_up:
             live.warm_up()
+        sweeper.start()
         yield
+        sweeper.stop()
         live.close()
         database.close()
 

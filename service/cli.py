@@ -13,6 +13,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from core.errors import InhouseError
@@ -78,6 +79,20 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("id", nargs="?", help="adapter id, for activate")
     command.add_argument("--kind", choices=KINDS, default="reader", help="for rollback (default reader)")
 
+    command = add("export", "turn the interaction log into questions to measure by, or pairs to tune on")
+    command.add_argument("file", metavar="FILE")
+    command.add_argument("--to", choices=("questions", "pairs"), required=True)
+    command.add_argument("--since", type=moment, metavar="DATE", help="only what was asked from then on")
+    command.add_argument("--rated-only", action="store_true", help="only what somebody rated or corrected")
+
+    command = add("log", "delete from the interaction log")
+    command.add_argument("action", choices=("purge",))
+    command.add_argument(
+        "--before", type=moment, metavar="DATE", help="asked before (default: log.keep_days)"
+    )
+    command.add_argument("--conversation", default="", metavar="ID", help="of this conversation")
+    command.add_argument("--key", default="", metavar="ID", help="asked with this API key")
+
     command = add("serve", "start the HTTP server and chat page")
     command.add_argument("--host")
     command.add_argument("--port", type=int)
@@ -91,6 +106,17 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return number
+
+
+def moment(text: str) -> datetime:
+    """A date or a time, in UTC where it names no other zone."""
+    try:
+        parsed = datetime.fromisoformat(text)
+        return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no date: write 2026-11-25 or 2026-11-25T14:30"
+        ) from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:

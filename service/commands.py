@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,6 +154,33 @@ def _changed(document: IndexedDocument) -> bool:
     return (stat.st_size, stat.st_mtime_ns) != (document.size, document.mtime_ns)
 
 
+def export(settings: Settings, arguments: argparse.Namespace) -> Result:
+    from service import exporting
+
+    report = exporting.export(
+        settings,
+        Path(arguments.file),
+        arguments.to,
+        since=arguments.since,
+        rated_only=arguments.rated_only,
+    )
+    payload = report.to_json()
+    return Result(payload, presenting.exported(payload))
+
+
+def log(settings: Settings, arguments: argparse.Namespace) -> Result:
+    from service import retention
+
+    purged = retention.purge_log(
+        settings,
+        before=arguments.before,
+        conversation_id=utf8(arguments.conversation),
+        key_id=utf8(arguments.key),
+    )
+    payload = asdict(purged)
+    return Result(payload, presenting.purged(payload))
+
+
 def serve(settings: Settings, arguments: argparse.Namespace) -> None:
     from service import server
 
@@ -177,6 +204,8 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], Result | None]] = {
     "retrain": retrain,
     "evaluate": evaluate,
     "models": models,
+    "export": export,
+    "log": log,
     "status": status,
     "serve": serve,
 }

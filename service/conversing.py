@@ -11,7 +11,7 @@ from core.interfaces import Cache, Decoding
 from core.types import EVERYTHING, Answer, Filters, Message
 from service.auth import Caller
 from service.caching import answer_key, dump_answer, load_answer
-from service.interactions import Interactions
+from service.interactions import Interactions, Maker
 from service.live import LiveInhouse
 
 if TYPE_CHECKING:
@@ -59,17 +59,18 @@ class Conversing:
         """The text piece by piece, and last the Reply. Raises as `reply` does."""
         started = time.perf_counter()
         inhouse = self._live.current()
+        maker = Maker.of(inhouse)
         key = self._key(inhouse, question)
         if (answer := self._cached(key)) is not None:
             yield answer.answer
-            yield self._finish(question, answer, "exact", started)
+            yield self._finish(question, answer, "exact", started, maker)
             return
         for piece in inhouse.answerer.stream(
             question.text, question.history, question.decoding, question.filters
         ):
             if isinstance(piece, Answer):
                 self._remember(key, piece)
-                yield self._finish(question, piece, "none", started)
+                yield self._finish(question, piece, "none", started, maker)
             else:
                 yield piece
 
@@ -93,11 +94,16 @@ class Conversing:
             self._cache.set(key, dump_answer(answer), self._ttl_s)
 
     def _finish(
-        self, question: Question, answer: Answer, cached: Literal["none", "exact"], started: float
+        self,
+        question: Question,
+        answer: Answer,
+        cached: Literal["none", "exact"],
+        started: float,
+        maker: Maker,
     ) -> Reply:
         total = (time.perf_counter() - started) * 1000
         timings = {stage: round(ms, 2) for stage, ms in {**answer.timings_ms, "total": total}.items()}
         interaction = None
         if self._log is not None:
-            interaction = self._log.record(question.text, answer, cached, timings)
+            interaction = self._log.record(question, answer, cached, timings, maker)
         return Reply(answer, cached, timings, interaction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from core.errors import ConfigurationError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_S = 5.0  # how long a writer waits for another one
+_CONNECT_S = 5  # how long a server may take to accept a connection
 _LOCK = 0x1A0B5E  # of PostgreSQL's advisory locks, the one that migrations hold
 
 
@@ -33,7 +35,14 @@ class Database:
                 Path(parsed.database) if parsed.drivername.startswith("sqlite") and parsed.database else None
             )
             arguments: dict[str, Any] = {"timeout": _BUSY_S} if self._file else {}
-            self._engine: Engine = create_engine(parsed, connect_args=arguments, pool_pre_ping=not self._file)
+            if parsed.drivername.startswith("postgresql"):
+                arguments["connect_timeout"] = _CONNECT_S
+            self._engine: Engine = create_engine(
+                parsed,
+                connect_args=arguments,
+                pool_pre_ping=not self._file,
+                hide_parameters=True,  # a fault is logged, what people asked is not
+            )
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise ConfigurationError(
                 "INHOUSE_DATABASE_URL must look like postgresql+psycopg://user:password@host/name or "
@@ -68,6 +77,22 @@ class Database:
                 _upgrade(self._engine)
             self._ready = True
 
+    def give_back_space(self, *, whole: bool = False) -> None:
+        """Returns the room of deleted rows of a SQLite file to the file system; PostgreSQL reuses it itself.
+
+        `whole` writes the file anew, so that nothing of a deleted row is left in it; it waits for other
+        writers and keeps them waiting. Raises SQLAlchemyError.
+        """
+        if not self._file:
+            return
+        statement = "VACUUM" if whole else "PRAGMA incremental_vacuum"
+        with self._engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            try:  # a script runs to its end; `execute` would free a single page
+                driver.executescript(f"{statement}; PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                raise OperationalError(statement, None, error) from error
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -88,6 +113,12 @@ class Database:
                 connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
 
 
+def fault(error: Exception) -> str:
+    """What to log of a database's fault: the driver's first line, since further ones quote the row."""
+    cause = getattr(error, "orig", None) or error
+    return f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[0]}"
+
+
 def _upgrade(engine: Engine) -> None:
     from alembic import command
     from alembic.config import Config
@@ -104,7 +135,11 @@ def _upgrade(engine: Engine) -> None:
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
-    """Write-ahead log, so that readers and a writer do not wait for each other."""
+    """Write-ahead log, so that readers and a writer do not wait for each other; what is deleted is
+    overwritten, and its room can be given back.
+    """
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # before anything is written into a new file
+    connection.execute("PRAGMA secure_delete=ON")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")

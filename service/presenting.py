@@ -58,6 +58,24 @@ def generated(payload: Mapping[str, Any]) -> str:
     )
 
 
+def exported(payload: Mapping[str, Any]) -> str:
+    kinds = ", ".join(f"{count} {kind}" for kind, count in payload["kinds"].items())
+    dropped = ", ".join(f"{count} {reason}" for reason, count in payload["dropped"].items()) or "nothing"
+    lines = [
+        f"{payload['exported']} of {payload['interactions']} interactions written to {payload['file']}: "
+        f"{kinds}.",
+        f"Dropped: {dropped}.",
+    ]
+    if payload["without_keywords"]:
+        lines.append(f"{payload['without_keywords']} have no keywords: add what a right answer must say.")
+    return "\n".join(lines)
+
+
+def purged(payload: Mapping[str, Any]) -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in payload.items())
+    return f"Deleted: {counts}."
+
+
 def retrained(payload: Mapping[str, Any]) -> str:
     figures = "\n".join(f"  {name}: {_figure(value)}" for name, value in payload["metrics"].items())
     head = f"Adapter {payload['adapter']}: {payload['reason']} ({payload['seconds']:.0f} s)"

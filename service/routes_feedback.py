@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Depends
 
 from core.errors import ServiceError
-from service.auth import require_chat
+from service.auth import ChatCaller, require_chat
 from service.deps import InteractionsDep
 from service.schemas import FeedbackRequest
 
@@ -15,10 +15,13 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
 
 
 @router.post("/feedback")
-def feedback(request: FeedbackRequest, interactions: InteractionsDep) -> dict[str, Any]:
+def feedback(request: FeedbackRequest, interactions: InteractionsDep, caller: ChatCaller) -> dict[str, Any]:
+    """Of the caller's own interactions; a second opinion replaces the first."""
     if interactions is None:
         raise ServiceError(
             "Interactions are not logged here, so there is nothing to rate.", code="log_disabled"
         )
-    interactions.rate(request.interaction_id, request.rating, request.comment, request.correction)
+    interactions.rate(
+        request.interaction_id, request.rating, request.comment, request.correction, caller.key_id
+    )
     return {"interaction_id": request.interaction_id, "rating": request.rating}

@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     Float,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
@@ -66,6 +67,8 @@ feedback = Table(
     Column("rating", Integer, nullable=False),  # 1 or -1
     Column("comment", Text, nullable=False),
     Column("correction", Text, nullable=False),
+    Column("key_id", String(36), nullable=False, server_default=""),  # who rated
+    Index("ix_feedback_interaction_id_key_id", "interaction_id", "key_id", unique=True),
 )
 
 api_keys = Table(

@@ -24,6 +24,7 @@ from core.settings import Settings
 from core.types import EVERYTHING, Answer, Chunk, Citation, Filters, Hit, Labels, Message, Usage
 from service.app import create_app
 from tests.fakes import words_of
+from tests.service import postgres
 
 HANDBOOK = {
     "leave.md": ("Leave", "Everyone has 28 days of paid leave a year."),
@@ -92,7 +93,7 @@ class StandInInhouse:
 
     @property
     def generator(self) -> Any:
-        return SimpleNamespace(id=f"reader@{self.adapter}")
+        return SimpleNamespace(id=f"reader@{self.adapter}", prompt_hash="")
 
     @property
     def identity(self) -> str:
@@ -182,6 +183,26 @@ class Standing:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[str]:
+    with postgres.cluster() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_cluster: str) -> str:
+    """Of an empty database in a real PostgreSQL."""
+    return postgres.fresh_database(postgres_cluster)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either_settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    """The same settings over SQLite and over PostgreSQL."""
+    if request.param == "sqlite":
+        return settings
+    return settings.model_copy(update={"database_url": request.getfixturevalue("postgres_url")})
 
 
 @pytest.fixture

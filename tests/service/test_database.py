@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.errors import ConfigurationError
 from core.settings import Settings
 from service.database import Database
-from service.tables import interactions, metadata
+from service.tables import feedback, interactions, metadata
 
 OLD = """
 CREATE TABLE interactions (
@@ -29,12 +29,21 @@ CREATE TABLE feedback (
 CREATE INDEX ix_feedback_interaction_id ON feedback (interaction_id);
 INSERT INTO interactions
   VALUES ('i', '2026-01-01 00:00:00', 'q', 'q', 'a', 'answer', '[]', '[]', 'm', '{}', 'none', '');
+INSERT INTO feedback (time, interaction_id, rating, comment, correction)
+  VALUES ('2026-01-01 00:00:00', 'i', -1, '', ''), ('2026-01-01 00:00:01', 'i', 1, 'after all', '');
 """
 
 
 @pytest.fixture
 def database(settings: Settings) -> Database:
     return Database.of(settings)
+
+
+def test_the_revisions_make_the_same_tables_in_postgres(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    with database.begin() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.close()
 
 
 def test_the_revisions_make_the_tables_that_the_code_uses(database: Database) -> None:
@@ -50,6 +59,8 @@ def test_a_log_of_before_the_revisions_is_kept(database: Database, settings: Set
     with database.begin() as opened:
         (row,) = opened.execute(select(interactions)).mappings()
         assert (row["question"], row["conversation_id"], row["masked"]) == ("q", "", False)
+        (opinion,) = opened.execute(select(feedback)).mappings()  # the last one of two
+        assert (opinion["rating"], opinion["comment"], opinion["key_id"]) == (1, "after all", "")
         assert compare_metadata(MigrationContext.configure(opened), metadata) == []
 
 

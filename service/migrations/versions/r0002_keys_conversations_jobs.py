@@ -10,17 +10,23 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("interactions") as table:
-        for name, size in (("request_id", 64), ("conversation_id", 36), ("key_id", 36), ("prompt_hash", 64)):
-            table.add_column(sa.Column(name, sa.String(size), nullable=False, server_default=""))
-        table.add_column(sa.Column("adapter", sa.Text, nullable=False, server_default=""))
-        for name in ("history", "decoding", "guards"):
-            table.add_column(sa.Column(name, sa.JSON, nullable=True))
-        for name in ("index_version", "prompt_tokens", "completion_tokens"):
-            table.add_column(sa.Column(name, sa.Integer, nullable=False, server_default="0"))
-        table.add_column(sa.Column("confidence", sa.Float, nullable=False, server_default="0"))
-        table.add_column(sa.Column("masked", sa.Boolean, nullable=False, server_default=sa.false()))
-        table.create_index("ix_interactions_conversation_id", ["conversation_id"])
+    # Not in a batch, which SQLite could only do by dropping the table that feedback refers to.
+    for name, size in (("request_id", 64), ("conversation_id", 36), ("key_id", 36), ("prompt_hash", 64)):
+        op.add_column("interactions", sa.Column(name, sa.String(size), nullable=False, server_default=""))
+    op.add_column("interactions", sa.Column("adapter", sa.Text, nullable=False, server_default=""))
+    for name in ("history", "decoding", "guards"):
+        op.add_column("interactions", sa.Column(name, sa.JSON, nullable=True))
+    for name in ("index_version", "prompt_tokens", "completion_tokens"):
+        op.add_column("interactions", sa.Column(name, sa.Integer, nullable=False, server_default="0"))
+    op.add_column("interactions", sa.Column("confidence", sa.Float, nullable=False, server_default="0"))
+    op.add_column("interactions", sa.Column("masked", sa.Boolean, nullable=False, server_default=sa.false()))
+    op.create_index("ix_interactions_conversation_id", "interactions", ["conversation_id"])
+    # From now on a second opinion replaces the first, so only the last one of an interaction is kept.
+    op.execute("DELETE FROM feedback WHERE id NOT IN (SELECT max(id) FROM feedback GROUP BY interaction_id)")
+    op.add_column("feedback", sa.Column("key_id", sa.String(36), nullable=False, server_default=""))
+    op.create_index(
+        "ix_feedback_interaction_id_key_id", "feedback", ["interaction_id", "key_id"], unique=True
+    )
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String(36), primary_key=True),
