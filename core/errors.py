@@ -12,6 +12,8 @@ InhouseError
 │   └── IndexLockedError    another process is writing
 ├── ModelError              a model or adapter that is missing, broken or does not fit
 │   └── UnknownModelError
+├── StageTimeoutError       a stage of answering, or all of them, took too long
+├── AbandonedError          nobody waits for the answer any more
 └── ServiceError            the server cannot start or a part that it needs is away
 """
 
@@ -74,6 +76,23 @@ class ModelError(InhouseError):
 
 class UnknownModelError(ModelError):
     code = "unknown_model"
+
+
+class StageTimeoutError(InhouseError):
+    code = "timeout"
+
+    def __init__(self, stage: str, limit_s: float, *, during: str = "") -> None:
+        """`stage` is a stage's name, `queue` or `total`; `during` is the stage that a total ran out in."""
+        self.stage = stage
+        where = f", in the stage {during!r}" if during else ""
+        super().__init__(
+            f"The answer took too long: {stage!r} passed its limit of {limit_s:g} s{where}. Try again, or "
+            "ask for less at once."
+        )
+
+
+class AbandonedError(InhouseError):
+    code = "client_closed_request"
 
 
 class ServiceError(InhouseError):
