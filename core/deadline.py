@@ -67,6 +67,14 @@ class Deadline:
             raise AbandonedError("The asker went away before the answer was there.")
         now = self._clock()
         if 0 < self._stage_s.get(name, 0) <= now - stage_started:
-            raise StageTimeoutError(name, self._stage_s[name])
+            raise timed_out(name, self._stage_s[name])
         if 0 < self._total_s <= now - self._started:
-            raise StageTimeoutError("total", self._total_s, during=name)
+            raise timed_out("total", self._total_s, during=name)
+
+
+def timed_out(stage: str, limit_s: float, *, during: str = "") -> StageTimeoutError:
+    """`stage` is a stage's name, `queue` or `total`; `during` is the stage in which the total ran out."""
+    where = f" in the stage {during!r}" if during else ""
+    return StageTimeoutError(
+        f"The answer took too long: {stage!r} passed its limit of {limit_s:g} s{where}. Try again later."
+    )

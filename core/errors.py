@@ -81,15 +81,6 @@ class UnknownModelError(ModelError):
 class StageTimeoutError(InhouseError):
     code = "timeout"
 
-    def __init__(self, stage: str, limit_s: float, *, during: str = "") -> None:
-        """`stage` is a stage's name, `queue` or `total`; `during` is the stage that a total ran out in."""
-        self.stage = stage
-        where = f", in the stage {during!r}" if during else ""
-        super().__init__(
-            f"The answer took too long: {stage!r} passed its limit of {limit_s:g} s{where}. Try again, or "
-            "ask for less at once."
-        )
-
 
 class AbandonedError(InhouseError):
     code = "client_closed_request"

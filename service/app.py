@@ -22,10 +22,14 @@ from service import (
 )
 from service.caching import open_cache
 from service.conversing import Conversing
+from service.cors import allow_origins
 from service.database import Database
 from service.interactions import Interactions
+from service.keys import KeyRing, KeyStore
+from service.limiting import Counts, FailedTries, RateLimit
 from service.live import LiveInhouse
 from service.middleware import RequestFrame
+from service.places import Places
 
 if TYPE_CHECKING:
     from core.bootstrap import Inhouse
@@ -46,6 +50,8 @@ def create_app(
     live = LiveInhouse(wire or _wire(settings), lambda: adapters.active_adapters(settings))
     database = Database.of(settings)
     interactions = Interactions(database) if settings.service.log_interactions else None
+    key_ring = KeyRing(KeyStore(database))
+    limits = settings.limits
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -53,6 +59,7 @@ def create_app(
             live.warm_up()
         yield
         live.close()
+        key_ring.close()
         database.close()
 
     app = FastAPI(title="Inhouse", docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -61,7 +68,12 @@ def create_app(
     app.state.database = database
     app.state.interactions = interactions
     app.state.conversing = Conversing(settings, live, cache or open_cache(settings.service), interactions)
+    app.state.key_ring = key_ring
+    app.state.failed_tries = FailedTries(limits)
+    app.state.rate_limit = RateLimit(limits, Counts.connect(settings.service.redis_url))
+    app.state.places = Places(limits.answers_at_once, limits.queue, limits.queue_s)
     handlers.register(app)
+    allow_origins(app, settings.service.cors_origins)
     app.add_middleware(RequestFrame, max_body_bytes=settings.service.max_body_bytes)
     for routes in (routes_chat, routes_search, routes_feedback, routes_admin, routes_health, routes_page):
         app.include_router(routes.router)

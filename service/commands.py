@@ -154,6 +154,27 @@ def _changed(document: IndexedDocument) -> bool:
     return (stat.st_size, stat.st_mtime_ns) != (document.size, document.mtime_ns)
 
 
+def keys(settings: Settings, arguments: argparse.Namespace) -> Result:
+    from service.database import Database
+    from service.keys import KeyStore, days_from_now
+
+    with closing(Database.of(settings)) as database:
+        store = KeyStore(database)
+        if arguments.action == "create":
+            days = arguments.expires_days
+            expires = None if days is None else days_from_now(days)
+            row, key = store.create(
+                utf8(arguments.name), arguments.scope or ("chat",), arguments.group, expires
+            )
+            payload = {**row.to_json(), "key": key}
+            return Result(payload, presenting.key_created(payload))
+        if arguments.action == "revoke":
+            payload = store.revoke(arguments.id).to_json()
+            return Result(payload, f"The key {payload['id']} ({payload['name']}) is revoked.")
+        payload = {"keys": [row.to_json() for row in store.all()]}
+    return Result(payload, presenting.keys(payload))
+
+
 def serve(settings: Settings, arguments: argparse.Namespace) -> None:
     from service import server
 
@@ -177,6 +198,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], Result | None]] = {
     "retrain": retrain,
     "evaluate": evaluate,
     "models": models,
+    "keys": keys,
     "status": status,
     "serve": serve,
 }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_S = 5.0  # how long a writer waits for another one
+_CONNECT_S = 5  # how long PostgreSQL may take to answer the first time
 _LOCK = 0x1A0B5E  # of PostgreSQL's advisory locks, the one that migrations hold
 
 
@@ -32,7 +33,7 @@ class Database:
             self._file = (
                 Path(parsed.database) if parsed.drivername.startswith("sqlite") and parsed.database else None
             )
-            arguments: dict[str, Any] = {"timeout": _BUSY_S} if self._file else {}
+            arguments: dict[str, Any] = {"timeout": _BUSY_S} if self._file else {"connect_timeout": _CONNECT_S}
             self._engine: Engine = create_engine(parsed, connect_args=arguments, pool_pre_ping=not self._file)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise ConfigurationError(
@@ -47,6 +48,11 @@ class Database:
     @classmethod
     def of(cls, settings: Settings) -> Database:
         return cls(settings.database_url or f"sqlite:///{settings.database}")
+
+    @property
+    def is_unwritten(self) -> bool:
+        """True of an SQLite file that is not there yet, and would be made by `begin`."""
+        return self._file is not None and not self._file.exists()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:

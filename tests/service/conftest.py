@@ -18,6 +18,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from core.deadline import Deadline
 from core.errors import EmptyQuestionError, IndexEmptyError, QuestionTooLongError
 from core.interfaces import Decoding
 from core.settings import Settings
@@ -73,6 +74,7 @@ class StandInInhouse:
     fault: Exception | None = None  # raised instead of an answer
     fault_in_stream: Exception | None = None  # raised after the first piece
     gate: threading.Event | None = None  # answers wait for it
+    gate_in_stream: threading.Event | None = None  # waited for after the first piece
     closed: bool = False
 
     @property
@@ -118,8 +120,9 @@ class StandInInhouse:
         history: Sequence[Message] = (),
         decoding: Decoding | None = None,
         filters: Filters = EVERYTHING,
+        deadline: Deadline | None = None,
     ) -> Answer:
-        *_, last = self.stream(question, history, decoding, filters)
+        *_, last = self.stream(question, history, decoding, filters, deadline)
         assert isinstance(last, Answer)
         return last
 
@@ -129,6 +132,13 @@ class StandInInhouse:
         history: Sequence[Message] = (),
         decoding: Decoding | None = None,
         filters: Filters = EVERYTHING,
+        deadline: Deadline | None = None,
+    ) -> Iterator[str | Answer]:
+        pieces = self._pieces(question, history, decoding, filters)
+        yield from (deadline or Deadline()).each("generate", pieces)
+
+    def _pieces(
+        self, question: str, history: Sequence[Message], decoding: Decoding | None, filters: Filters
     ) -> Iterator[str | Answer]:
         self.asked.append((question, tuple(history), decoding or Decoding()))
         if self.gate is not None:
@@ -147,6 +157,8 @@ class StandInInhouse:
         quote = best.chunk.text
         first, rest = quote[:10], quote[10:] + " [1]"
         yield first
+        if self.gate_in_stream is not None:
+            assert self.gate_in_stream.wait(10)
         if self.fault_in_stream is not None:
             raise self.fault_in_stream
         yield rest

@@ -56,12 +56,14 @@ def test_a_rating_is_one_or_minus_one(standing: Standing, rating: Any) -> None:
     assert response.status_code == (404 if rating is True else 422)
 
 
-def test_a_broken_database_never_fails_an_answer(
+def test_a_broken_database_never_fails_an_answer_to_a_key_of_the_settings(
     stand: Callable[..., Standing], settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.data_dir.mkdir()
     Path(settings.database).write_text("this is no database, but it is long enough to be read as one" * 20)
-    standing = stand(settings)
+    with_keys = settings.model_copy(update={"service": ServiceSettings(api_keys=("chat-key",))})
+    standing = stand(with_keys)
+    standing.client.headers["Authorization"] = "Bearer chat-key"
     reply = standing.ask("How many days of leave?")
     assert reply.status_code == 200
     assert reply.json()["interaction_id"] is None
