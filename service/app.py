@@ -51,6 +51,7 @@ def create_app(
     database = Database.of(settings)
     interactions = Interactions(database) if settings.service.log_interactions else None
     key_ring = KeyRing(KeyStore(database))
+    counts = Counts.connect(settings.service.redis_url)
     limits = settings.limits
 
     @asynccontextmanager
@@ -60,6 +61,7 @@ def create_app(
         yield
         live.close()
         key_ring.close()
+        await counts.close()
         database.close()
 
     app = FastAPI(title="Inhouse", docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -70,7 +72,7 @@ def create_app(
     app.state.conversing = Conversing(settings, live, cache or open_cache(settings.service), interactions)
     app.state.key_ring = key_ring
     app.state.failed_tries = FailedTries(limits)
-    app.state.rate_limit = RateLimit(limits, Counts.connect(settings.service.redis_url))
+    app.state.rate_limit = RateLimit(limits, counts)
     app.state.places = Places(limits.answers_at_once, limits.queue, limits.queue_s)
     handlers.register(app)
     allow_origins(app, settings.service.cors_origins)

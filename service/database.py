@@ -33,7 +33,9 @@ class Database:
             self._file = (
                 Path(parsed.database) if parsed.drivername.startswith("sqlite") and parsed.database else None
             )
-            arguments: dict[str, Any] = {"timeout": _BUSY_S} if self._file else {"connect_timeout": _CONNECT_S}
+            arguments: dict[str, Any] = {"timeout": _BUSY_S} if self._file else {}
+            if parsed.drivername.startswith("postgresql"):
+                arguments = {"connect_timeout": _CONNECT_S}
             self._engine: Engine = create_engine(parsed, connect_args=arguments, pool_pre_ping=not self._file)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise ConfigurationError(

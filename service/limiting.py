@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from limits import RateLimitItem, parse
-from limits.aio.storage import MemoryStorage, Storage
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.storage.redis.redispy import RedispyBridge
+from limits.errors import ConfigurationError as UnknownStorageError
 
 from core.errors import ConfigurationError
 from service.errors import TooManyRequestsError
@@ -64,7 +66,6 @@ class Counts:
         """Raises ConfigurationError for a URL that is no Redis URL; connects only when first used."""
         if not redis_url:
             return cls()
-        from limits.aio.storage import RedisStorage
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
 
@@ -75,12 +76,12 @@ class Counts:
         }
         try:
             storage = RedisStorage(
-                f"async+{redis_url}",
+                f"async+{redis_url}".replace("async+unix:", "async+redis+unix:"),
                 implementation="redispy",
                 key_prefix=PREFIX,
                 **options,  # type: ignore[arg-type]
             )
-        except ValueError as error:
+        except (ValueError, UnknownStorageError) as error:
             raise ConfigurationError(
                 "INHOUSE_SERVICE__REDIS_URL is no Redis URL: write redis://host:6379/0."
             ) from error
@@ -98,6 +99,10 @@ class Counts:
         """What this process has counted by itself."""
         key, _, reset_s = self._window(limit, who)
         return Standing(limit.amount, await self._own.get(key), reset_s)
+
+    async def close(self) -> None:
+        if isinstance(self._shared, RedisStorage) and isinstance(self._shared.bridge, RedispyBridge):
+            await self._shared.bridge.get_connection().aclose()
 
     def _window(self, limit: RateLimitItem, who: str) -> tuple[str, int, float]:
         length_s = limit.get_expiry()

@@ -30,7 +30,7 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "X-Permitted-Cross-Domain-Policies": "none",
 }
-OVER_TLS = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
+OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 

@@ -71,6 +71,7 @@ class StandInInhouse:
     adapter: str = "shipped"
     asked: list[tuple[str, tuple[Message, ...], Decoding]] = field(default_factory=list)
     filters: list[Filters] = field(default_factory=list)  # of each search
+    deadlines: list[Deadline] = field(default_factory=list)  # of each answer
     fault: Exception | None = None  # raised instead of an answer
     fault_in_stream: Exception | None = None  # raised after the first piece
     gate: threading.Event | None = None  # answers wait for it
@@ -134,8 +135,8 @@ class StandInInhouse:
         filters: Filters = EVERYTHING,
         deadline: Deadline | None = None,
     ) -> Iterator[str | Answer]:
-        pieces = self._pieces(question, history, decoding, filters)
-        yield from (deadline or Deadline()).each("generate", pieces)
+        self.deadlines.append(deadline or Deadline())
+        yield from self.deadlines[-1].each("generate", self._pieces(question, history, decoding, filters))
 
     def _pieces(
         self, question: str, history: Sequence[Message], decoding: Decoding | None, filters: Filters
