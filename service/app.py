@@ -29,7 +29,7 @@ from service.keys import KeyRing, KeyStore
 from service.limiting import Counts, FailedTries, RateLimit
 from service.live import LiveInhouse
 from service.middleware import RequestFrame
-from service.places import Places
+from service.places import Places, provide_threads
 
 if TYPE_CHECKING:
     from core.bootstrap import Inhouse
@@ -56,6 +56,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        provide_threads(limits.answers_at_once)
         if warm_up:
             live.warm_up()
         yield

@@ -84,7 +84,7 @@ async def _identify(request: Request, scope: str) -> Caller:
     failed: FailedTries = request.app.state.failed_tries
     key = _bearer(request)
     await failed.check(address_of(request))
-    if _is_one_of(key, settings.admin_keys if scope == "admin" else _all_keys(settings)):
+    if key and _is_one_of(key, settings.admin_keys if scope == "admin" else _all_keys(settings)):
         return Caller(f"settings-{digest_of(key)[:16]}", settings.groups)
     if not ring.is_fresh:
         await run_in_threadpool(ring.refresh)

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, Request
 
 from core.deadline import Deadline, timed_out
@@ -22,6 +23,7 @@ from service.auth import ChatCaller
 from service.errors import TooManyRequestsError
 
 RETRY_AFTER_S = 2.0  # some places are free again by then
+SPARE_THREADS = 32  # for requests that are no answers
 
 
 class Places:
@@ -88,6 +90,12 @@ class Places:
             self._turns.popleft().set_result(None)
         else:
             self._free += 1
+
+
+def provide_threads(answers_at_once: int) -> None:
+    """Lets the event loop's thread pool, of 40 at first, hold all answers and leave room for the rest."""
+    pool = current_default_thread_limiter()
+    pool.total_tokens = max(pool.total_tokens, answers_at_once + SPARE_THREADS)
 
 
 async def hold_place(request: Request, _caller: ChatCaller) -> AsyncIterator[Deadline]:

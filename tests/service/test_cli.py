@@ -63,6 +63,7 @@ def test_help_names_every_command_quickly_and_imports_nothing_heavy() -> None:
         "retrain",
         "evaluate",
         "models",
+        "keys",
         "serve",
         "status",
     ):

@@ -93,6 +93,17 @@ def test_a_full_house_does_not_stop_what_is_no_answer(
     assert all("28 days" in asked.result(10) for asked in asking)
 
 
+def test_many_answers_at_once_leave_threads_for_the_rest(run: Callable[..., Running]) -> None:
+    running = run(answers_at_once=45, queue=0)
+    gate = running.inhouse.gate = threading.Event()
+    with ThreadPoolExecutor(45) as threads:
+        asking = [threads.submit(ask, running, f"leave days {number}") for number in range(45)]
+        until(lambda: len(running.inhouse.asked) == 45, seconds=20)
+        assert len(running.client.models.list().data) == 2
+        gate.set()
+        assert all("28 days" in asked.result(10) for asked in asking)
+
+
 def test_who_waits_too_long_is_told_that_it_was_the_queue(
     run: Callable[..., Running], threads: ThreadPoolExecutor
 ) -> None:
