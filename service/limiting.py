@@ -1,11 +1,12 @@
 """How many requests an asker may make in a time, by the `limits` package.
 
-Counts stand in Redis where there is one, so that all processes share them. While Redis is away each process
-counts for itself: the limit becomes a looser one, and nobody waits or gets an error for it.
+Where there is a Redis all processes add up their counts in it. While it is away each process goes on from
+what it knows: the limit becomes a looser one, and nobody gets an error for it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import time
@@ -18,6 +19,7 @@ from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.storage.redis.redispy import RedispyBridge
 from limits.errors import ConfigurationError as UnknownStorageError
+from redis import RedisError
 
 from core.errors import ConfigurationError
 from service.errors import TooManyRequestsError
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("inhouse.limits")
 
 REDIS_TIMEOUT_S = 0.1
+EXCHANGE_S = 0.1
 REDIS_PAUSE_S = 5.0  # after a fault Redis is left alone for this long
 PREFIX = "inhouse:limits"
 REMEMBERED_KEYS = 1024  # wrong keys that do not count again
@@ -51,8 +54,22 @@ class Standing:
         }
 
 
+@dataclass(slots=True)
+class Others:
+    """What the other processes have counted under one key, as of the last exchange with Redis."""
+
+    ends: float  # of the window
+    made: int = 0
+    told: int = 0  # how many of this process's requests Redis knows of
+    exchanging: bool = False
+
+
 class Counts:
-    """Requests by name and window of time; windows begin at multiples of their length, for all processes."""
+    """Requests by name and window of time; windows begin at multiples of their length, for all processes.
+
+    This process's requests are counted in memory. Redis, where there is one, adds up those of all processes:
+    it is waited for at the first request of a window, and told of the others `EXCHANGE_S` later.
+    """
 
     def __init__(self, storage: Storage | None = None, clock: Callable[[], float] = time.time) -> None:
         """`storage` is the shared one, which may fail; None where there is none."""
@@ -60,6 +77,8 @@ class Counts:
         self._own = MemoryStorage()
         self._clock = clock
         self._paused_until = 0.0
+        self._others: dict[str, Others] = {}  # oldest window first
+        self._exchanges: set[asyncio.Task[None]] = set()
 
     @classmethod
     def connect(cls, redis_url: str) -> Counts:
@@ -90,10 +109,9 @@ class Counts:
     async def add(self, limit: RateLimitItem, who: str) -> Standing:
         """Counts one more request of `who`."""
         key, length_s, reset_s = self._window(limit, who)
-        made = await self._add_shared(key, length_s)
-        if made is None:
-            made = await self._own.incr(key, length_s)
-        return Standing(limit.amount, made, reset_s)
+        own = await self._own.incr(key, length_s)
+        others = 0 if self._shared is None else await self._made_elsewhere(key, length_s, reset_s)
+        return Standing(limit.amount, own + others, reset_s)
 
     async def made(self, limit: RateLimitItem, who: str) -> Standing:
         """What this process has counted by itself."""
@@ -101,6 +119,8 @@ class Counts:
         return Standing(limit.amount, await self._own.get(key), reset_s)
 
     async def close(self) -> None:
+        for task in self._exchanges:
+            task.cancel()
         if isinstance(self._shared, RedisStorage) and isinstance(self._shared.bridge, RedispyBridge):
             await self._shared.bridge.get_connection().aclose()
 
@@ -110,17 +130,40 @@ class Counts:
         number = int(now // length_s)
         return limit.key_for(who, number), length_s, (number + 1) * length_s - now
 
-    async def _add_shared(self, key: str, length_s: int) -> int | None:
-        from redis import RedisError
+    async def _made_elsewhere(self, key: str, length_s: int, reset_s: float) -> int:
+        others = self._others.get(key)
+        if others is None:
+            self._forget_ended()
+            others = self._others[key] = Others(self._clock() + reset_s)
+            await self._exchange(key, length_s, others)
+        elif not others.exchanging:
+            others.exchanging = True
+            task = asyncio.create_task(self._exchange(key, length_s, others, EXCHANGE_S))
+            self._exchanges.add(task)
+            task.add_done_callback(self._exchanges.discard)
+        return others.made
 
-        if self._shared is None or self._clock() < self._paused_until:
-            return None
+    async def _exchange(self, key: str, length_s: int, others: Others, delay_s: float = 0.0) -> None:
+        """Tells Redis how many requests came here, and learns how many came elsewhere."""
+        assert self._shared is not None
+        others.exchanging = True
         try:
-            return int(await self._shared.incr(key, length_s))
-        except (RedisError, OSError, RuntimeError) as error:
+            await asyncio.sleep(delay_s)
+            if self._clock() < self._paused_until:
+                return
+            own = await self._own.get(key)
+            total = await self._shared.incr(key, length_s, own - others.told)
+            others.told, others.made = own, max(0, int(total) - own)
+        except (RedisError, OSError) as error:
             self._paused_until = self._clock() + REDIS_PAUSE_S
             log.warning("Redis is away, each process counts requests for itself: %s", error)
-            return None
+        finally:
+            others.exchanging = False
+
+    def _forget_ended(self) -> None:
+        now = self._clock()
+        while self._others and next(iter(self._others.values())).ends <= now:
+            self._others.pop(next(iter(self._others)))
 
 
 class RateLimit:
