@@ -19,6 +19,7 @@ from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.storage.redis.redispy import RedispyBridge
 from limits.errors import ConfigurationError as UnknownStorageError
+from redis import ConnectionError as RedisConnectionError
 from redis import RedisError
 
 from core.errors import ConfigurationError
@@ -88,10 +89,12 @@ class Counts:
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
 
+        # Again once where a connection is found closed, as all are after Redis was restarted.
+        retry = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
         options = {
             "socket_timeout": REDIS_TIMEOUT_S,
             "socket_connect_timeout": REDIS_TIMEOUT_S,
-            "retry": Retry(NoBackoff(), 0),
+            "retry": retry,
         }
         try:
             storage = RedisStorage(
