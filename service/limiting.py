@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
@@ -125,7 +125,8 @@ class Counts:
         for task in self._exchanges:
             task.cancel()
         if isinstance(self._shared, RedisStorage) and isinstance(self._shared.bridge, RedispyBridge):
-            await self._shared.bridge.get_connection().aclose()
+            client: Any = self._shared.bridge.get_connection()
+            await client.aclose()
 
     def _window(self, limit: RateLimitItem, who: str) -> tuple[str, int, float]:
         length_s = limit.get_expiry()
