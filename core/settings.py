@@ -143,7 +143,7 @@ class LimitSettings(Section):
     """What one asker, and all of them together, may ask of the server. Seconds: 0 turns a limit off."""
 
     rate: str = Field(
-        "300/minute",
+        "600/minute",
         pattern=RATE,
         description="requests to /v1 by a key, or by an address without keys; empty: as many as they like",
     )

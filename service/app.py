@@ -25,7 +25,8 @@ from service.conversing import Conversing
 from service.cors import allow_origins
 from service.database import Database
 from service.interactions import Interactions
-from service.keys import KeyRing, KeyStore
+from service.key_ring import KeyRing
+from service.keys import KeyStore
 from service.limiting import Counts, FailedTries, RateLimit
 from service.live import LiveInhouse
 from service.middleware import RequestFrame
@@ -61,7 +62,7 @@ def create_app(
             live.warm_up()
         yield
         live.close()
-        key_ring.close()
+        key_ring.note_use()
         await counts.close()
         database.close()
 

@@ -15,11 +15,11 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
-from starlette.concurrency import run_in_threadpool
 
 from core.settings import ServiceSettings
 from service.errors import AuthenticationError, PermissionDeniedError, TooManyRequestsError
-from service.keys import KeyRing, digest_of
+from service.key_ring import KeyRing
+from service.keys import digest_of
 from service.limiting import FailedTries, RateLimit
 
 
@@ -86,8 +86,7 @@ async def _identify(request: Request, scope: str) -> Caller:
     await failed.check(address_of(request))
     if key and _is_one_of(key, settings.admin_keys if scope == "admin" else _all_keys(settings)):
         return Caller(f"settings-{digest_of(key)[:16]}", settings.groups)
-    if not ring.is_fresh:
-        await run_in_threadpool(ring.refresh)
+    await ring.freshen()
     if ring.is_empty and not has_keys(settings):
         _check_local(request, settings)
         return Caller(groups=settings.groups)

@@ -1,4 +1,4 @@
-"""API keys in the database: made, listed, revoked, and known to a running server.
+"""API keys in the database: made, listed and revoked. What a running server knows of them: `key_ring.py`.
 
 Only the SHA-256 of a key is stored. A key is 256 random bits, so there is nothing to guess and no need of a
 slow hash.
@@ -7,17 +7,13 @@ slow hash.
 from __future__ import annotations
 
 import hashlib
-import hmac
-import logging
 import secrets
-import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, bindparam, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import InvalidInputError, ServiceError
@@ -25,13 +21,8 @@ from service.database import Database
 from service.errors import NotFoundError
 from service.tables import api_keys
 
-log = logging.getLogger("inhouse.keys")
-
 PREFIX = "ih_"  # so that people and secret scanners know what they have found
 SCOPES = ("chat", "admin")  # an admin key may chat too
-FRESH_S = 0.5  # a revoked or new key is noticed after this long
-WAIT_S = 2.0  # for another thread that reads them
-NOTED_S = 30.0  # `last_used` is written this often
 
 State = Literal["active", "expired", "revoked"]
 
@@ -131,97 +122,27 @@ class KeyStore:
 
     def note_use(self, used: dict[str, datetime]) -> None:
         """Times by key id; a later time that another process has written stays."""
-        for key_id, when in used.items():
-            earlier = or_(api_keys.c.last_used.is_(None), api_keys.c.last_used < when)
-            self._attempt(update(api_keys).where(api_keys.c.id == key_id, earlier).values(last_used=when))
+        if not used:
+            return
+        earlier = or_(api_keys.c.last_used.is_(None), api_keys.c.last_used < bindparam("time"))
+        statement = (
+            update(api_keys)
+            .where(api_keys.c.id == bindparam("key"), earlier)
+            .values(last_used=bindparam("time"))
+        )
+        # In one order, so that two processes cannot wait for each other's rows.
+        self._attempt(statement, [{"key": key, "time": time} for key, time in sorted(used.items())])
 
-    def _attempt(self, statement: Any) -> Sequence[Row[Any]]:
+    def _attempt(self, statement: Any, rows: Any = None) -> Sequence[Row[Any]]:
         try:
             with self._database.begin() as connection:
-                result = connection.execute(statement)
+                result = connection.execute(statement, rows)
                 return result.all() if result.returns_rows else []
         except (SQLAlchemyError, OSError) as error:
             raise ServiceError(
                 "The database that holds the API keys cannot be reached; try again later.",
                 code="keys_unavailable",
             ) from error
-
-
-class KeyRing:
-    """The keys as a server's process knows them, read again when they are asked for and no longer fresh.
-
-    Thread-safe. While the database is away `refresh` raises, so that nobody is let in on old knowledge.
-    """
-
-    def __init__(self, store: KeyStore, clock: Callable[[], float] = time.monotonic) -> None:
-        self._store = store
-        self._clock = clock
-        self._reading = threading.Lock()
-        self._by_digest: dict[str, Key] = {}
-        self._seen_any = False
-        self._read_at = float("-inf")
-        self._fault: ServiceError | None = None  # of the last reading; the next one is not before FRESH_S
-        self._used: dict[str, datetime] = {}
-        self._noted_at = clock()
-
-    @property
-    def is_fresh(self) -> bool:
-        return self._fault is None and self._clock() - self._read_at < FRESH_S
-
-    @property
-    def is_empty(self) -> bool:
-        """True where no key was ever seen: neither keys that are all revoked or expired nor a database file
-        that went away open the door.
-        """
-        return not self._seen_any
-
-    def refresh(self) -> None:
-        """Reads the keys where they are no longer fresh. Blocks; raises ServiceError."""
-        if not self._reading.acquire(timeout=WAIT_S):
-            raise ServiceError("The API keys cannot be read; try again later.", code="keys_unavailable")
-        try:
-            if self._clock() - self._read_at >= FRESH_S:
-                self._read()
-            if self._fault is not None:
-                raise self._fault
-        finally:
-            self._reading.release()
-
-    def find(self, key: str) -> Key | None:
-        """The active key, as of the last reading."""
-        digest = digest_of(key)
-        found = self._by_digest.get(digest)
-        if found is None or not hmac.compare_digest(found.digest, digest):
-            return None
-        now = datetime.now(UTC)
-        if found.state(now) != "active":
-            return None
-        self._used[found.id] = now
-        return found
-
-    def close(self) -> None:
-        self._note_use()
-
-    def _read(self) -> None:
-        try:
-            self._by_digest = {key.digest: key for key in self._store.all()}
-            self._seen_any = self._seen_any or bool(self._by_digest)
-            self._fault = None
-        except ServiceError as error:
-            self._fault = error
-        self._read_at = self._clock()
-        if self._fault is None and self._clock() - self._noted_at >= NOTED_S:
-            self._note_use()
-
-    def _note_use(self) -> None:
-        used, self._used = self._used, {}
-        if not used:
-            return
-        self._noted_at = self._clock()
-        try:
-            self._store.note_use(used)
-        except ServiceError as error:
-            log.warning("The last use of %d keys was not written: %s", len(used), error)
 
 
 def digest_of(key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,7 +25,8 @@ from core.settings import ServiceSettings, Settings
 from service import cli, server
 from service.database import Database
 from service.errors import NotFoundError
-from service.keys import FRESH_S, NOTED_S, KeyRing, KeyStore, days_from_now, digest_of
+from service.key_ring import FRESH_S, NOTED_S, KeyRing
+from service.keys import Key, KeyStore, days_from_now, digest_of
 from tests.service.conftest import Standing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,7 +120,16 @@ def test_the_database_is_read_at_most_once_in_a_while(
     assert len(reads) == 2
 
 
-def test_the_last_use_is_written_now_and_then_and_at_the_end(store: KeyStore) -> None:
+def until(condition: Callable[[], bool], seconds: float = 5) -> float:
+    """Seconds until it holds."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds
+        time.sleep(0.01)
+    return time.monotonic() - started
+
+
+def test_the_last_use_is_written_now_and_then_and_never_backwards(store: KeyStore) -> None:
     clock = Clock()
     ring = KeyRing(store, clock)
     row, key = store.create("Rosa")
@@ -129,15 +141,62 @@ def test_the_last_use_is_written_now_and_then_and_at_the_end(store: KeyStore) ->
     assert last_used() is None
     clock.now += NOTED_S
     ring.refresh()
+    until(lambda: last_used() is not None)
     noted = last_used()
     assert noted is not None
     assert ring.find(key) is not None
-    ring.close()
+    ring.note_use()
     latest = last_used()
     assert latest is not None
     assert latest > noted
     store.note_use({row.id: noted})  # from a process that was slower
     assert last_used() == latest
+
+
+def test_many_requests_at_once_read_the_keys_once(store: KeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.create("Rosa")
+    reads: list[int] = []
+    real = store.all
+
+    def slow() -> list[Key]:
+        reads.append(1)
+        time.sleep(0.05)
+        return real()
+
+    monkeypatch.setattr(store, "all", slow)
+
+    async def scenario() -> None:
+        ring = KeyRing(store)
+        await asyncio.gather(*(ring.freshen() for _ in range(100)))
+        assert not ring.is_empty
+
+    asyncio.run(scenario())
+    assert len(reads) == 1
+
+
+def test_a_database_that_says_nothing_is_told_and_takes_no_more_than_one_thread(
+    store: KeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = threading.Event()
+    monkeypatch.setattr("service.key_ring.WAIT_S", 0.05)
+
+    def wait() -> list[Key]:
+        assert silent.wait(10)
+        return []
+
+    monkeypatch.setattr(store, "all", wait)
+
+    async def scenario() -> None:
+        ring = KeyRing(store)
+        first = asyncio.create_task(ring.freshen())
+        await asyncio.sleep(0)
+        others = await asyncio.gather(*(ring.freshen() for _ in range(100)), return_exceptions=True)
+        assert {getattr(fault, "code", "") for fault in others} == {"keys_unavailable"}
+        silent.set()
+        await first
+        await ring.freshen()
+
+    asyncio.run(scenario())
 
 
 def run(capsys: pytest.CaptureFixture[str], settings: Settings, *arguments: str) -> tuple[int, Any]:
@@ -213,15 +272,6 @@ def test_a_key_of_the_database_opens_what_its_scope_allows(
     assert ask(standing, "/admin/documents", admin) == (200, "")
     assert ask(standing, "/v1/models", None) == (401, "missing_api_key")
     assert ask(standing, "/v1/models", chat + "x") == (401, "invalid_api_key")
-
-
-def until(condition: Callable[[], bool], seconds: float = 5) -> float:
-    """Seconds until it holds."""
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < seconds
-        time.sleep(0.01)
-    return time.monotonic() - started
 
 
 def test_the_first_key_locks_a_running_server_and_its_end_does_not_unlock_it(
