@@ -28,9 +28,15 @@ class KeyRing:
     For one event loop. While the database is away `freshen` raises: nobody is let in on old knowledge.
     """
 
-    def __init__(self, store: KeyStore, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: KeyStore,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._now = now
         self._reading = asyncio.Lock()
         self._by_digest: dict[str, Key] = {}
         self._seen_any = False
@@ -86,7 +92,7 @@ class KeyRing:
         found = self._by_digest.get(digest)
         if found is None or not hmac.compare_digest(found.digest, digest):
             return None
-        now = datetime.now(UTC)
+        now = self._now()
         if found.state(now) != "active":
             return None
         self._used[found.id] = now
