@@ -9,11 +9,12 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
+from core.deadline import Deadline
 from core.decision import Decision, features
 from core.errors import EmptyQuestionError, QuestionTooLongError
 from core.followup import standalone
@@ -43,15 +44,17 @@ class Guards(Protocol):
 
 @dataclass
 class Stopwatch:
-    """Milliseconds by stage, in the order in which the stages ran."""
+    """Milliseconds by stage, in the order in which the stages ran, and the deadline that they keep."""
 
     timings_ms: dict[str, float]
+    deadline: Deadline = field(default_factory=Deadline)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         started = time.perf_counter()
         try:
-            yield
+            with self.deadline.stage(name):
+                yield
         finally:
             self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - started) * 1000
 
@@ -85,9 +88,12 @@ class Answerer:
         history: Sequence[Message] = (),
         decoding: Decoding | None = None,
         filters: Filters = EVERYTHING,
+        deadline: Deadline | None = None,
     ) -> Answer:
-        """Raises EmptyQuestionError, QuestionTooLongError, IndexEmptyError and ModelError."""
-        *_, last = self.stream(question, history, decoding, filters)
+        """Raises EmptyQuestionError, QuestionTooLongError, IndexEmptyError, ModelError; with a deadline also
+        StageTimeoutError and AbandonedError.
+        """
+        *_, last = self.stream(question, history, decoding, filters, deadline)
         assert isinstance(last, Answer)
         return last
 
@@ -97,6 +103,7 @@ class Answerer:
         history: Sequence[Message] = (),
         decoding: Decoding | None = None,
         filters: Filters = EVERYTHING,
+        deadline: Deadline | None = None,
     ) -> Iterator[str | Answer]:
         """The text piece by piece and, last, the whole Answer. Raises as `answer` does, before the first
         piece.
@@ -105,7 +112,7 @@ class Answerer:
         whole, so it is held back until the output guard has seen it.
         """
         question = self._checked(question)
-        watch = Stopwatch({})
+        watch = Stopwatch({}, deadline or Deadline())
         with watch.stage("guard"):
             guard = self.guards.check_question(question)
         if not guard.passed:
@@ -142,7 +149,8 @@ class Answerer:
         confidence: float,
     ) -> Iterator[str | Answer]:
         with watch.stage("generate"):
-            *pieces, draft = self.generator.stream(asked, reading, history, decoding)
+            written = self.generator.stream(asked, reading, history, decoding)
+            *pieces, draft = watch.deadline.each("generate", written)
         assert isinstance(draft, Draft)
         if not draft.quotes:
             yield from self._decline(

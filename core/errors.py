@@ -12,6 +12,8 @@ InhouseError
 │   └── IndexLockedError    another process is writing
 ├── ModelError              a model or adapter that is missing, broken or does not fit
 │   └── UnknownModelError
+├── StageTimeoutError       a stage of answering, or all of them, took too long
+├── AbandonedError          nobody waits for the answer any more
 └── ServiceError            the server cannot start or a part that it needs is away
 """
 
@@ -74,6 +76,14 @@ class ModelError(InhouseError):
 
 class UnknownModelError(ModelError):
     code = "unknown_model"
+
+
+class StageTimeoutError(InhouseError):
+    code = "timeout"
+
+
+class AbandonedError(InhouseError):
+    code = "client_closed_request"
 
 
 class ServiceError(InhouseError):

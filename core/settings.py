@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -34,6 +35,16 @@ def _keys(value: object) -> object:
 
 
 Keys = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_keys)]
+
+
+def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in value:
+        if not re.fullmatch(r"https?://[^/\s*]+", origin):
+            raise ValueError(f"{origin!r} is not a site such as https://chat.example.com")
+    return value
+
+
+Origins = Annotated[Keys, AfterValidator(_origins)]
 
 
 class Section(BaseModel):
@@ -118,6 +129,7 @@ class ServiceSettings(Section):
     api_keys: Keys = Field((), repr=False)
     admin_keys: Keys = Field((), repr=False)
     groups: Keys = Field((), description="groups that all askers over HTTP belong to; see .inhouse.toml")
+    cors_origins: Origins = Field((), description="sites whose pages may call, such as https://x.example")
     redis_url: str = Field("", description="empty: an in-process cache")
     cache_ttl_s: int = Field(3600, ge=0, description="0 turns the answer cache off")
     max_body_bytes: int = Field(1_000_000, ge=1024)
@@ -131,6 +143,27 @@ class LogSettings(Section):
         True, description="replace personal data before writing; keys and passwords always are"
     )
     keep_days: int = Field(180, ge=0, description="older interactions are deleted; 0 keeps them for ever")
+
+
+RATE = r"^$|^\s*[1-9]\d*\s*(/|per)\s*([1-9]\d*\s*)?(second|minute|hour|day)s?\s*$"
+
+
+class LimitSettings(Section):
+    """What one asker, and all of them together, may ask of the server. Seconds: 0 turns a limit off."""
+
+    rate: str = Field(
+        "600/minute",
+        pattern=RATE,
+        description="requests to /v1 by a key, or by an address without keys; empty: as many as they like",
+    )
+    failed_keys: str = Field("20/minute", pattern=RATE, description="wrong keys that an address may try")
+    answers_at_once: int = Field(8, ge=1, le=1000, description="answers made at a time by a process")
+    queue: int = Field(64, ge=0, description="questions that wait for their turn; more are refused")
+    queue_s: float = Field(20, ge=0)
+    retrieve_s: float = Field(20, ge=0)
+    read_s: float = Field(20, ge=0)
+    generate_s: float = Field(60, ge=0)
+    total_s: float = Field(120, ge=0, description="all stages of an answer, waiting not counted")
 
 
 class Settings(BaseSettings):
@@ -160,6 +193,7 @@ class Settings(BaseSettings):
     finetune: FinetuneSettings = FinetuneSettings()
     service: ServiceSettings = ServiceSettings()
     log: LogSettings = LogSettings()
+    limits: LimitSettings = LimitSettings()
 
     @property
     def index_dir(self) -> Path:

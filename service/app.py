@@ -22,10 +22,15 @@ from service import (
 )
 from service.caching import open_cache
 from service.conversing import Conversing
+from service.cors import allow_origins
 from service.database import Database
 from service.interactions import Interactions
+from service.key_ring import KeyRing
+from service.keys import KeyStore
+from service.limiting import Counts, FailedTries, RateLimit
 from service.live import LiveInhouse
 from service.middleware import RequestFrame
+from service.places import Places, provide_threads
 from service.retention import Sweeper
 
 if TYPE_CHECKING:
@@ -48,15 +53,21 @@ def create_app(
     database = Database.of(settings)
     interactions = Interactions(database, settings.log) if settings.service.log_interactions else None
     sweeper = Sweeper(database, settings.log.keep_days if interactions else 0)
+    key_ring = KeyRing(KeyStore(database))
+    counts = Counts.connect(settings.service.redis_url)
+    limits = settings.limits
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        provide_threads(limits.answers_at_once)
         if warm_up:
             live.warm_up()
         sweeper.start()
         yield
         sweeper.stop()
         live.close()
+        key_ring.note_use()
+        await counts.close()
         database.close()
 
     app = FastAPI(title="Inhouse", docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -65,7 +76,12 @@ def create_app(
     app.state.database = database
     app.state.interactions = interactions
     app.state.conversing = Conversing(settings, live, cache or open_cache(settings.service), interactions)
+    app.state.key_ring = key_ring
+    app.state.failed_tries = FailedTries(limits)
+    app.state.rate_limit = RateLimit(limits, counts)
+    app.state.places = Places(limits.answers_at_once, limits.queue, limits.queue_s)
     handlers.register(app)
+    allow_origins(app, settings.service.cors_origins)
     app.add_middleware(RequestFrame, max_body_bytes=settings.service.max_body_bytes)
     for routes in (routes_chat, routes_search, routes_feedback, routes_admin, routes_health, routes_page):
         app.include_router(routes.router)

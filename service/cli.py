@@ -42,6 +42,9 @@ def build_parser() -> argparse.ArgumentParser:
     shared.add_argument(
         "--data-dir", metavar="DIR", help="where index, adapters and reports live (default .inhouse)"
     )
+    again = Parser(add_help=False, argument_default=argparse.SUPPRESS)  # `shared`, behind an action
+    again.add_argument("--json", action="store_true", help="as above")
+    again.add_argument("--data-dir", metavar="DIR", help="as above")
     parser = Parser(
         prog="inhouse", description="An assistant that answers from your documents.", epilog=EPILOG
     )
@@ -92,6 +95,20 @@ def build_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--conversation", default="", metavar="ID", help="of this conversation")
     command.add_argument("--key", default="", metavar="ID", help="asked with this API key")
+    command = add("keys", "make, list and revoke API keys")
+    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    create = actions.add_parser("create", help="make a key, which is shown once", parents=[again])
+    create.add_argument("name", metavar="NAME", help="whose it is")
+    create.add_argument(
+        "--scope", action="append", choices=("chat", "admin"), help="may be repeated (default chat)"
+    )
+    create.add_argument(
+        "--group", action="append", default=[], metavar="G", help="whose documents may be found; repeatable"
+    )
+    create.add_argument("--expires-days", type=positive, metavar="N", help="(default: never)")
+    actions.add_parser("list", help="show all keys, without the keys themselves", parents=[again])
+    revoke = actions.add_parser("revoke", help="take a key out of use within a second", parents=[again])
+    revoke.add_argument("id", metavar="ID", help="as `list` shows it")
 
     command = add("serve", "start the HTTP server and chat page")
     command.add_argument("--host")

@@ -181,6 +181,27 @@ def log(settings: Settings, arguments: argparse.Namespace) -> Result:
     return Result(payload, presenting.purged(payload))
 
 
+def keys(settings: Settings, arguments: argparse.Namespace) -> Result:
+    from service.database import Database
+    from service.keys import KeyStore, days_from_now
+
+    with closing(Database.of(settings)) as database:
+        store = KeyStore(database)
+        if arguments.action == "create":
+            days = arguments.expires_days
+            expires = None if days is None else days_from_now(days)
+            row, key = store.create(
+                utf8(arguments.name), arguments.scope or ("chat",), arguments.group, expires
+            )
+            payload = {**row.to_json(), "key": key}
+            return Result(payload, presenting.key_created(payload))
+        if arguments.action == "revoke":
+            payload = store.revoke(arguments.id).to_json()
+            return Result(payload, f"The key {payload['id']} ({payload['name']}) is revoked.")
+        payload = {"keys": [row.to_json() for row in store.all()]}
+    return Result(payload, presenting.keys(payload))
+
+
 def serve(settings: Settings, arguments: argparse.Namespace) -> None:
     from service import server
 
@@ -206,6 +227,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], Result | None]] = {
     "models": models,
     "export": export,
     "log": log,
+    "keys": keys,
     "status": status,
     "serve": serve,
 }

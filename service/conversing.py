@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from core.deadline import Deadline
 from core.interfaces import Cache, Decoding
 from core.types import EVERYTHING, Answer, Filters, Message
 from service.auth import Caller
@@ -28,6 +29,7 @@ class Question:
     caller: Caller = field(default_factory=Caller)
     conversation_id: str = ""  # of a conversation that the server keeps
     request_id: str = ""
+    deadline: Deadline = field(default_factory=Deadline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Conversing:
             yield self._finish(question, answer, "exact", started, maker)
             return
         for piece in inhouse.answerer.stream(
-            question.text, question.history, question.decoding, question.filters
+            question.text, question.history, question.decoding, question.filters, question.deadline
         ):
             if isinstance(piece, Answer):
                 self._remember(key, piece)

@@ -57,6 +57,11 @@ class Database:
     def of(cls, settings: Settings) -> Database:
         return cls(settings.database_url or f"sqlite:///{settings.database}")
 
+    @property
+    def is_unwritten(self) -> bool:
+        """True of an SQLite file that is not there yet, and would be made by `begin`."""
+        return self._file is not None and not self._file.exists()
+
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A connection in a transaction, committed at the end. Raises SQLAlchemyError and OSError."""

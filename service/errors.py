@@ -5,9 +5,11 @@ Standard library and `core.errors` only, because the command line uses the types
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from core.errors import (
+    AbandonedError,
     ConfigurationError,
     EmptyQuestionError,
     IndexLockedError,
@@ -17,6 +19,7 @@ from core.errors import (
     ModelError,
     ServiceError,
     SourceError,
+    StageTimeoutError,
     UnknownModelError,
 )
 
@@ -33,6 +36,14 @@ class NotFoundError(InhouseError):
     code = "not_found"
 
 
+class TooManyRequestsError(InhouseError):
+    code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, code: str | None = None, retry_after_s: float = 1.0) -> None:
+        super().__init__(message, code=code)
+        self.retry_after_s = retry_after_s
+
+
 # The first class that fits decides, so subclasses come before their parents.
 STATUS_OF: tuple[tuple[type[InhouseError], int], ...] = (
     (AuthenticationError, 401),
@@ -45,7 +56,10 @@ STATUS_OF: tuple[tuple[type[InhouseError], int], ...] = (
     (IndexUnavailableError, 503),
     (UnknownModelError, 404),
     (ModelError, 503),
+    (TooManyRequestsError, 429),
+    (AbandonedError, 499),
     (ServiceError, 503),
+    (StageTimeoutError, 504),
     (ConfigurationError, 500),
 )
 
@@ -86,6 +100,14 @@ def error_body(message: str, *, status: int, code: str | None = None) -> dict[st
     """The error shape of every route and of `--json` on the command line."""
     code = code or CODE_OF_STATUS.get(status, f"http_{status}")
     return {"error": {"message": message, "type": type_of(status), "code": code}}
+
+
+def headers_of(error: InhouseError) -> dict[str, str]:
+    """What a client needs beside the body: how to authenticate, when to try again."""
+    if isinstance(error, TooManyRequestsError):
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
+    by_status = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
+    return by_status.get(status_of(error), {})
 
 
 def body_of(error: InhouseError) -> dict[str, Any]:

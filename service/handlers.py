@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from core.errors import InhouseError
-from service.errors import body_of, error_body, status_of
+from service.errors import body_of, error_body, headers_of, status_of
 
 
 def register(app: FastAPI) -> None:
@@ -22,9 +22,7 @@ def register(app: FastAPI) -> None:
 
 def _inhouse_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, InhouseError)
-    status = status_of(error)
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
-    return JSONResponse(body_of(error), status, headers=headers)
+    return JSONResponse(body_of(error), status_of(error), headers=headers_of(error))
 
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:

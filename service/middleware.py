@@ -25,8 +25,12 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "X-Permitted-Cross-Domain-Policies": "none",
 }
+OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -59,6 +63,7 @@ class Exchange:
         scope.setdefault("state", {})["request_id"] = self.request_id
         self._announced = headers.get("content-length", "")
         self._scope, self._receive, self._send = scope, receive, send
+        self._security = SECURITY_HEADERS | OVER_TLS if scope.get("scheme") == "https" else SECURITY_HEADERS
         self._max_body_bytes = max_body_bytes
         self._received = 0
         self._status = 0
@@ -66,7 +71,7 @@ class Exchange:
 
     async def receive(self) -> Message:
         """Raises HTTPException 413 as soon as the body is, or is announced to be, larger than the limit."""
-        if self._announced.isdigit() and int(self._announced) > self._max_body_bytes:
+        if self._announced.isdecimal() and int(self._announced) > self._max_body_bytes:
             self._refuse()
         message = await self._receive()
         self._received += len(message.get("body", b""))
@@ -79,7 +84,8 @@ class Exchange:
             self._status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
-            for name, value in SECURITY_HEADERS.items():
+            headers.update(self._scope["state"].get("response_headers", {}))
+            for name, value in self._security.items():
                 headers.setdefault(name, value)
         await self._send(message)
 

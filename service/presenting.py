@@ -93,6 +93,28 @@ def models(payload: Mapping[str, Any]) -> str:
     return table(rows)
 
 
+def key_created(payload: Mapping[str, Any]) -> str:
+    return (
+        f"{payload['key']}\n\n"
+        f"This is the key of {payload['name']} (id {payload['id']}). It is stored nowhere and shown only now."
+    )
+
+
+def keys(payload: Mapping[str, Any]) -> str:
+    if not payload["keys"]:
+        return "No keys yet: only this machine is served. `inhouse keys create NAME` makes one."
+    rows = [["id", "name", "state", "scopes", "groups", "created", "expires", "last used"]]
+    rows += [
+        [
+            *(row[name] for name in ("id", "name", "state")),
+            *(", ".join(row[name]) for name in ("scopes", "groups")),
+            *(row[name] or "never" for name in ("created", "expires", "last_used")),
+        ]
+        for row in payload["keys"]
+    ]
+    return table(rows)
+
+
 def status(payload: Mapping[str, Any]) -> str:
     return table([[name.replace("_", " "), str(value)] for name, value in payload.items()])
 

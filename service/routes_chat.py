@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -18,6 +19,7 @@ from service.auth import Caller, ChatCaller, require_chat
 from service.conversing import Question
 from service.deps import ConversingDep, LiveDep
 from service.live import LiveInhouse
+from service.places import Place
 from service.schemas import ChatMessage, ChatRequest
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
@@ -27,12 +29,17 @@ ALIAS = "inhouse"  # a model name that always means the model in use
 
 @router.post("/chat/completions")
 def chat(
-    http: Request, request: ChatRequest, conversing: ConversingDep, live: LiveDep, caller: ChatCaller
+    http: Request,
+    request: ChatRequest,
+    conversing: ConversingDep,
+    live: LiveDep,
+    caller: ChatCaller,
+    deadline: Place,
 ) -> Response:
     """Runs in the thread pool. A stream starts with its first piece, so a fault before has its status."""
     live.check_index()
     model = _check_model(request.model, live)
-    question = to_question(request, caller, http.state.request_id)
+    question = replace(to_question(request, caller, http.state.request_id), deadline=deadline)
     if not request.stream:
         return JSONResponse(completions.completion(conversing.reply(question)))
     pieces = conversing.stream(question)

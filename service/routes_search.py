@@ -12,13 +12,14 @@ from service import searching
 from service.auth import ChatCaller, require_chat
 from service.deps import LiveDep
 from service.live import LiveInhouse
+from service.places import Place
 from service.schemas import SearchRequest
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
 
 
 @router.post("/search")
-def search(request: SearchRequest, live: LiveDep, caller: ChatCaller) -> dict[str, Any]:
+def search(request: SearchRequest, live: LiveDep, caller: ChatCaller, _place: Place) -> dict[str, Any]:
     started = time.perf_counter()
     live.check_index()
     filters = request.filters.for_groups(caller.groups)

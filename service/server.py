@@ -6,6 +6,7 @@ import errno
 import json
 import socket
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigurationError, ServiceError
@@ -19,7 +20,7 @@ GRACE_S = 20  # running answers may take this long after a stop signal
 def serve(settings: Settings, *, host: str | None, port: int | None, as_json: bool) -> None:
     """Blocks until stopped.
 
-    Raises ConfigurationError for an address that others can reach while no keys are set, ServiceError for a
+    Raises ConfigurationError for an address that others can reach while there are no keys, ServiceError for a
     port in use.
     """
     host = settings.service.host if host is None else host
@@ -33,23 +34,18 @@ def serve(settings: Settings, *, host: str | None, port: int | None, as_json: bo
         logs.configure()
         app = create_app(settings)
         announce(host, listener.getsockname()[1], as_json)
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
+        )
         uvicorn.Server(config).run(sockets=[listener])
 
 
 def listen(settings: Settings, host: str, port: int) -> socket.socket:
     """A socket that listens before anything heavy is loaded, so that a port in use is told at once."""
-    from service.auth import has_keys, is_loopback
-
     if not 0 <= port <= 65535:
         raise ConfigurationError(f"The port {port} is not between 0 and 65535.")
     family, address = resolve(host, port)
-    if not has_keys(settings.service) and not is_loopback(address[0]):
-        raise ConfigurationError(
-            f"Without API keys only this machine is served, not {host or 'every address'}: set "
-            "INHOUSE_SERVICE__API_KEYS, or serve on 127.0.0.1.",
-            code="keys_required",
-        )
+    _check_address(settings, host, address[0])
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -59,6 +55,24 @@ def listen(settings: Settings, host: str, port: int) -> socket.socket:
         listener.close()
         raise _address_fault(error, host, port) from error
     return listener
+
+
+def _check_address(settings: Settings, host: str, address: str) -> None:
+    from service.auth import has_keys, is_loopback
+
+    if is_loopback(address) or has_keys(settings.service):
+        return
+    from service.database import Database
+    from service.keys import KeyStore
+
+    with closing(Database.of(settings)) as database:
+        if KeyStore(database).all():
+            return
+    raise ConfigurationError(
+        f"Without API keys only this machine is served, not {host or 'every address'}: make one with "
+        "`inhouse keys create NAME` or set INHOUSE_SERVICE__API_KEYS, or serve on 127.0.0.1.",
+        code="keys_required",
+    )
 
 
 def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:

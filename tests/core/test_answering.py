@@ -10,8 +10,15 @@ import numpy as np
 import pytest
 
 from core.answering import Answerer
+from core.deadline import Deadline
 from core.decision import Decision, Logistic
-from core.errors import EmptyQuestionError, IndexEmptyError, QuestionTooLongError
+from core.errors import (
+    AbandonedError,
+    EmptyQuestionError,
+    IndexEmptyError,
+    QuestionTooLongError,
+    StageTimeoutError,
+)
 from core.index.index import Index
 from core.reading import ReaderGenerator, fold
 from core.retrieval import Retriever
@@ -172,3 +179,26 @@ def test_a_question_that_cannot_be_read_is_refused(
 def test_an_empty_index_says_what_to_do(answerer: Answerer) -> None:
     with pytest.raises(IndexEmptyError, match="inhouse reindex"):
         answerer.answer("anything")
+
+
+def test_a_stage_that_takes_too_long_ends_the_answer(index: Index, answerer: Answerer) -> None:
+    fill(index)
+    now = [0.0]
+
+    class Slow(FakeReranker):
+        def score(self, question: str, texts: Sequence[str]) -> list[float]:
+            now[0] += 5
+            return super().score(question, texts)
+
+    slow = replace(answerer, retriever=replace(answerer.retriever, reader=Slow()))
+    deadline = Deadline({"retrieve": 4, "read": 4}, clock=lambda: now[0])
+    with pytest.raises(StageTimeoutError, match="'read'"):
+        slow.answer("parental leave lasts how long", deadline=deadline)
+
+
+def test_an_answer_that_nobody_waits_for_is_not_made(index: Index, answerer: Answerer) -> None:
+    fill(index)
+    deadline = Deadline()
+    deadline.abandon()
+    with pytest.raises(AbandonedError):
+        answerer.answer("parental leave lasts how long", deadline=deadline)

@@ -18,6 +18,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from core.deadline import Deadline
 from core.errors import EmptyQuestionError, IndexEmptyError, QuestionTooLongError
 from core.interfaces import Decoding
 from core.settings import Settings
@@ -71,9 +72,11 @@ class StandInInhouse:
     adapter: str = "shipped"
     asked: list[tuple[str, tuple[Message, ...], Decoding]] = field(default_factory=list)
     filters: list[Filters] = field(default_factory=list)  # of each search
+    deadlines: list[Deadline] = field(default_factory=list)  # of each answer
     fault: Exception | None = None  # raised instead of an answer
     fault_in_stream: Exception | None = None  # raised after the first piece
     gate: threading.Event | None = None  # answers wait for it
+    gate_in_stream: threading.Event | None = None  # waited for after the first piece
     closed: bool = False
 
     @property
@@ -119,8 +122,9 @@ class StandInInhouse:
         history: Sequence[Message] = (),
         decoding: Decoding | None = None,
         filters: Filters = EVERYTHING,
+        deadline: Deadline | None = None,
     ) -> Answer:
-        *_, last = self.stream(question, history, decoding, filters)
+        *_, last = self.stream(question, history, decoding, filters, deadline)
         assert isinstance(last, Answer)
         return last
 
@@ -130,6 +134,13 @@ class StandInInhouse:
         history: Sequence[Message] = (),
         decoding: Decoding | None = None,
         filters: Filters = EVERYTHING,
+        deadline: Deadline | None = None,
+    ) -> Iterator[str | Answer]:
+        self.deadlines.append(deadline or Deadline())
+        yield from self.deadlines[-1].each("generate", self._pieces(question, history, decoding, filters))
+
+    def _pieces(
+        self, question: str, history: Sequence[Message], decoding: Decoding | None, filters: Filters
     ) -> Iterator[str | Answer]:
         self.asked.append((question, tuple(history), decoding or Decoding()))
         if self.gate is not None:
@@ -148,6 +159,8 @@ class StandInInhouse:
         quote = best.chunk.text
         first, rest = quote[:10], quote[10:] + " [1]"
         yield first
+        if self.gate_in_stream is not None:
+            assert self.gate_in_stream.wait(10)
         if self.fault_in_stream is not None:
             raise self.fault_in_stream
         yield rest

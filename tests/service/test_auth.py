@@ -98,5 +98,14 @@ def test_keys_stand_in_one_variable(monkeypatch: pytest.MonkeyPatch, spelled: st
     assert load_settings().service.api_keys == ("one", "two")
 
 
+def test_an_empty_key_in_the_settings_opens_nothing(
+    stand: Callable[..., Standing], settings: Settings
+) -> None:
+    keys = ServiceSettings(api_keys=("",), admin_keys=("",))
+    standing = stand(settings.model_copy(update={"service": keys}))
+    for key in (None, "Bearer ", "Bearer  "):
+        assert get(standing, "/v1/models", key) == (401, "missing_api_key")
+
+
 def test_keys_never_show_in_a_printed_settings_object() -> None:
     assert "secret" not in repr(ServiceSettings(api_keys=("secret",), admin_keys=("secret",)))

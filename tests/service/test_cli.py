@@ -65,6 +65,7 @@ def test_help_names_every_command_quickly_and_imports_nothing_heavy() -> None:
         "models",
         "export",
         "log",
+        "keys",
         "serve",
         "status",
     ):

@@ -11,6 +11,8 @@ from core.bootstrap import Inhouse
 from core.decision import Decision, Logistic
 from core.settings import Settings
 from ingestion import indexing
+from service.database import Database
+from service.keys import KeyStore
 from tests.fakes import FakeEmbedder, FakeReranker
 from tests.service.conftest import Standing
 
@@ -157,6 +159,33 @@ def test_documents_of_a_group_are_found_by_its_members_alone(
     assert "99 days" in answer
     query["filters"] = body["filters"] = {"collection": "secret"}  # type: ignore[assignment]
     assert seen()[0] == ["board/leave.md"]
+
+
+def test_the_groups_of_a_key_decide_which_documents_its_holder_finds(
+    standing: Standing, settings: Settings, folder: Path, reindex: Callable[[], None]
+) -> None:
+    for group, days in (("board", 99), ("drivers", 44)):
+        (folder / group).mkdir()
+        (folder / group / ".inhouse.toml").write_text(f'groups = ["{group}"]\n')
+        (folder / group / "leave.md").write_text(f"# Leave\n\nThe {group} has {days} days of paid leave.\n")
+    reindex()
+    store = KeyStore(Database.of(settings))
+    _, board = store.create("Anna", groups=["board"])
+    _, nobody = store.create("Rosa")
+
+    def seen(key: str) -> tuple[list[str], bool]:
+        standing.client.headers["Authorization"] = f"Bearer {key}"
+        query = {"query": "paid leave of the board and drivers", "top_k": 10}
+        hits = standing.client.post("/v1/search", json=query).json()["hits"]
+        reply = standing.ask("How many days of paid leave has the board?").json()
+        return sorted(hit["source"] for hit in hits), "99 days" in content(reply)
+
+    assert seen(board) == (["board/leave.md", "leave.md", "parking.md"], True)
+    assert seen(nobody) == (["leave.md", "parking.md"], False)  # nor from the cache
+    members = settings.service.model_copy(update={"groups": ("drivers",)})
+    standing.app.state.settings = settings.model_copy(update={"service": members})
+    assert seen(board) == (["board/leave.md", "drivers/leave.md", "leave.md", "parking.md"], True)
+    assert seen(nobody) == (["drivers/leave.md", "leave.md", "parking.md"], False)
 
 
 def test_a_hit_can_be_widened_to_its_section(

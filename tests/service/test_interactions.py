@@ -182,12 +182,19 @@ def test_a_rating_is_one_or_minus_one(standing: Standing, rating: Any) -> None:
     assert response.status_code == (404 if rating is True else 422)
 
 
-def test_a_broken_database_never_fails_an_answer(
+def with_a_key(stand: Callable[..., Standing], settings: Settings) -> Standing:
+    """Asked with a key of the settings: without one, nobody is served while the keys' database is away."""
+    standing = stand(settings.model_copy(update={"service": ServiceSettings(api_keys=("chat-key",))}))
+    standing.client.headers["Authorization"] = "Bearer chat-key"
+    return standing
+
+
+def test_a_broken_database_never_fails_an_answer_to_a_key_of_the_settings(
     stand: Callable[..., Standing], settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.data_dir.mkdir()
     Path(settings.database).write_text("this is no database, but it is long enough to be read as one" * 20)
-    standing = stand(settings)
+    standing = with_a_key(stand, settings)
     reply = standing.ask(QUESTION)
     assert reply.status_code == 200
     assert reply.json()["interaction_id"] is None
@@ -200,7 +207,7 @@ def test_a_postgres_that_is_away_never_fails_an_answer(
     stand: Callable[..., Standing], settings: Settings
 ) -> None:
     url = "postgresql+psycopg://inhouse:hush@127.0.0.1:1/inhouse"
-    standing = stand(settings.model_copy(update={"database_url": url}))
+    standing = with_a_key(stand, settings.model_copy(update={"database_url": url}))
     reply = standing.ask(QUESTION)
     assert (reply.status_code, reply.json()["interaction_id"]) == (200, None)
     feedback = standing.client.post("/v1/feedback", json={"interaction_id": "x", "rating": 1})
