@@ -21,7 +21,7 @@ from core.followup import standalone
 from core.interfaces import Decoding, Draft, Embedder, FloatMatrix, Generator, Reading
 from core.reading import first_hits, sigmoid
 from core.retrieval import Retriever
-from core.settings import Settings
+from core.settings import AnsweringSettings, Settings
 from core.types import EVERYTHING, Answer, AnswerType, Citation, Filters, Message
 from core.units import plain
 
@@ -111,7 +111,7 @@ class Answerer:
         Text of the reader is verified before its first piece; a generating model's text is verified as a
         whole, so it is held back until the output guard has seen it.
         """
-        question = self._checked(question)
+        question = checked(question, self.settings.answering)
         watch = Stopwatch({}, deadline or Deadline())
         with watch.stage("guard"):
             guard = self.guards.check_question(question)
@@ -202,16 +202,18 @@ class Answerer:
             reason=reason,
         )
 
-    def _checked(self, question: str) -> str:
-        question = question.strip()
-        longest = self.settings.answering.max_question_chars
-        if not question:
-            raise EmptyQuestionError("The question is empty. Write what you would like to know.")
-        if len(question) > longest:
-            raise QuestionTooLongError(
-                f"The question has {len(question)} characters; at most {longest} are read. Shorten it."
-            )
-        return question
+
+def checked(question: str, settings: AnsweringSettings) -> str:
+    """The question without blanks around it. Raises EmptyQuestionError and QuestionTooLongError."""
+    question = question.strip()
+    longest = settings.max_question_chars
+    if not question:
+        raise EmptyQuestionError("The question is empty. Write what you would like to know.")
+    if len(question) > longest:
+        raise QuestionTooLongError(
+            f"The question has {len(question)} characters; at most {longest} are read. Shorten it."
+        )
+    return question
 
 
 def _citations(draft: Draft, reading: Reading) -> tuple[Citation, ...]:

@@ -123,6 +123,19 @@ class FinetuneSettings(Section):
     seed: int = 13
 
 
+class ConversationSettings(Section):
+    """`max_turns` and `max_chars` are of one conversation that the server keeps."""
+
+    heartbeat_s: float = Field(10, gt=0, description="silence in a stream after which a comment is sent")
+    history_tokens: int = Field(
+        1500, ge=0, description="of earlier turns that an answer looks back on, by the embedder's tokenizer"
+    )
+    days: float = Field(30, gt=0, description="a conversation that was not used for so long is deleted")
+    max_turns: int = Field(200, ge=2, description="questions and answers together")
+    max_chars: int = Field(400_000, ge=1000)
+    max_per_caller: int = Field(500, ge=1, description="beyond it the one not used for longest is deleted")
+
+
 class ServiceSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
@@ -134,6 +147,7 @@ class ServiceSettings(Section):
     cache_ttl_s: int = Field(3600, ge=0, description="0 turns the answer cache off")
     max_body_bytes: int = Field(1_000_000, ge=1024)
     log_interactions: bool = True
+    conversations: ConversationSettings = ConversationSettings()
 
 
 class LogSettings(Section):

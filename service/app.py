@@ -15,12 +15,14 @@ from service import (
     handlers,
     routes_admin,
     routes_chat,
+    routes_conversations,
     routes_feedback,
     routes_health,
     routes_page,
     routes_search,
 )
 from service.caching import open_cache
+from service.conversations import Conversations
 from service.conversing import Conversing
 from service.cors import allow_origins
 from service.database import Database
@@ -32,6 +34,7 @@ from service.live import LiveInhouse
 from service.middleware import RequestFrame
 from service.places import Places, provide_threads
 from service.retention import Sweeper
+from service.visibility import Visibility
 
 if TYPE_CHECKING:
     from core.bootstrap import Inhouse
@@ -80,10 +83,20 @@ def create_app(
     app.state.failed_tries = FailedTries(limits)
     app.state.rate_limit = RateLimit(limits, counts)
     app.state.places = Places(limits.answers_at_once, limits.queue, limits.queue_s)
+    app.state.conversations = Conversations(database, settings.service.conversations)
+    app.state.visibility = Visibility(live)
     handlers.register(app)
     allow_origins(app, settings.service.cors_origins)
     app.add_middleware(RequestFrame, max_body_bytes=settings.service.max_body_bytes)
-    for routes in (routes_chat, routes_search, routes_feedback, routes_admin, routes_health, routes_page):
+    for routes in (
+        routes_chat,
+        routes_conversations,
+        routes_search,
+        routes_feedback,
+        routes_admin,
+        routes_health,
+        routes_page,
+    ):
         app.include_router(routes.router)
     return app
 

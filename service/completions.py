@@ -9,11 +9,12 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from core.errors import InhouseError
+from core.errors import AbandonedError, InhouseError
 from service.conversing import Reply
 from service.errors import body_of, error_body
 
@@ -39,19 +40,37 @@ def completion(reply: Reply) -> dict[str, Any]:
     return Envelope(reply.answer.model).wrap("chat.completion", choice, **_fields(reply))
 
 
-def events(pieces: Iterable[str | Reply], model: str) -> Iterator[str]:
-    """Server-sent events: a chunk a piece, then one with finish_reason, usage, answer_type and citations.
+def events(
+    pieces: Iterator[str | Reply],
+    model: str,
+    *,
+    conversation_id: str | None = None,
+    usage_alone: bool = False,
+) -> Generator[str, Any, None]:
+    """Server-sent events: the role at once, a chunk a piece, then one with finish_reason, usage, answer_type
+    and citations.
 
-    A fault after the first piece ends the stream with an error event and without `[DONE]`.
+    `usage_alone`, OpenAI's `include_usage`: what comes last has no choice, and usage is null in all before.
+    A fault ends the stream with an error event and without `[DONE]`. `pieces` is a generator; it is closed.
     """
     envelope = Envelope(model)
-    yield _event(_chunk(envelope, {"role": "assistant", "content": ""}))
+    blank: dict[str, Any] = {"usage": None} if usage_alone else {}
+    yield _event(
+        _chunk(envelope, {"role": "assistant", "content": ""}, **blank, conversation_id=conversation_id)
+    )
     try:
-        for piece in pieces:
-            if isinstance(piece, Reply):
-                yield _event(_chunk(envelope, {}, finish="stop", **_fields(piece)))
-            elif piece:
-                yield _event(_chunk(envelope, {"content": piece}))
+        with closing(cast(Generator[str | Reply, Any, Any], pieces)):
+            for piece in pieces:
+                if not isinstance(piece, Reply):
+                    if piece:
+                        yield _event(_chunk(envelope, {"content": piece}, **blank))
+                elif usage_alone:
+                    yield _event(_chunk(envelope, {}, finish="stop", **blank))
+                    yield _event({**_chunk(envelope, {}), "choices": [], **_fields(piece)})
+                else:
+                    yield _event(_chunk(envelope, {}, finish="stop", **_fields(piece)))
+    except AbandonedError:
+        raise
     except InhouseError as error:
         yield _event(body_of(error))
         return
@@ -82,4 +101,5 @@ def _fields(reply: Reply) -> dict[str, Any]:
         "cached": reply.cached,
         "timings_ms": reply.timings_ms,
         "interaction_id": reply.interaction_id,
+        "conversation_id": reply.conversation_id,
     }

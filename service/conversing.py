@@ -38,6 +38,7 @@ class Reply:
     cached: Literal["none", "exact"]
     timings_ms: dict[str, float]
     interaction_id: str | None  # None where the exchange was not logged
+    conversation_id: str | None = None  # of the conversation that now holds the exchange
 
 
 class Conversing:

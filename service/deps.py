@@ -7,9 +7,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from core.settings import Settings
+from service.conversations import Conversations
 from service.conversing import Conversing
 from service.interactions import Interactions
 from service.live import LiveInhouse
+from service.visibility import Visibility
 
 
 def _settings(request: Request) -> Settings:
@@ -32,7 +34,19 @@ def _interactions(request: Request) -> Interactions | None:
     return interactions
 
 
+def _conversations(request: Request) -> Conversations:
+    conversations: Conversations = request.app.state.conversations
+    return conversations
+
+
+def _visibility(request: Request) -> Visibility:
+    visibility: Visibility = request.app.state.visibility
+    return visibility
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 LiveDep = Annotated[LiveInhouse, Depends(_live)]
 ConversingDep = Annotated[Conversing, Depends(_conversing)]
 InteractionsDep = Annotated[Interactions | None, Depends(_interactions)]
+ConversationsDep = Annotated[Conversations, Depends(_conversations)]
+VisibilityDep = Annotated[Visibility, Depends(_visibility)]

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
-from starlette.concurrency import iterate_in_threadpool
+from fastapi.responses import JSONResponse, Response
 
+from core.answering import checked
 from core.errors import UnknownModelError
+from core.history import within_budget
 from core.interfaces import Decoding
-from core.types import Message, Role
+from core.types import Message
 from service import completions
 from service.auth import Caller, ChatCaller, require_chat
-from service.conversing import Question
-from service.deps import ConversingDep, LiveDep
+from service.conversations import Conversation, Conversations
+from service.conversing import Question, Reply
+from service.deps import ConversationsDep, ConversingDep, LiveDep, SettingsDep, VisibilityDep
 from service.live import LiveInhouse
-from service.places import Place
+from service.remembering import history_of, kept
 from service.schemas import ChatMessage, ChatRequest
+from service.streaming import EventStream
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
 
@@ -34,20 +35,39 @@ def chat(
     conversing: ConversingDep,
     live: LiveDep,
     caller: ChatCaller,
+    settings: SettingsDep,
+    store: ConversationsDep,
+    visibility: VisibilityDep,
     deadline: Place,
 ) -> Response:
-    """Runs in the thread pool. A stream starts with its first piece, so a fault before has its status."""
+    """Runs in the thread pool. What can be known to be wrong before a stream begins has its status."""
     live.check_index()
     model = _check_model(request.model, live)
-    question = replace(to_question(request, caller, http.state.request_id), deadline=deadline)
-    if not request.stream:
-        return JSONResponse(completions.completion(conversing.reply(question)))
-    pieces = conversing.stream(question)
-    first = next(pieces)
-    events = completions.events(chain([first], pieces), model)
-    return StreamingResponse(
-        _in_threads(events), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+    conversation = _conversation(request, store, caller)
+    question = to_question(request, caller, http.state.request_id)
+    checked(question.text, settings.answering)
+    if request.conversation_id and conversation:
+        question = replace(question, history=tuple(history_of(conversation, visibility, caller.groups)))
+    question = replace(
+        question,
+        history=within_budget(
+            question.history,
+            settings.service.conversations.history_tokens,
+            live.current().embedder.count_tokens,
+        ),
+        conversation_id=conversation.id if conversation else "",
+        deadline=deadline,
     )
+    pieces = kept(conversing.stream(question), question, _kept_in(request, conversation), store)
+    if not request.stream:
+        *_, reply = pieces
+        assert isinstance(reply, Reply)
+        return JSONResponse(completions.completion(reply))
+    usage_alone = request.stream_options is not None and request.stream_options.include_usage
+    events = completions.events(
+        pieces, model, conversation_id=question.conversation_id or None, usage_alone=usage_alone
+    )
+    return EventStream(events, deadline.abandon, settings.service.conversations.heartbeat_s)
 
 
 @router.get("/models")
@@ -57,10 +77,26 @@ def models(live: LiveDep) -> dict[str, Any]:
     return {"object": "list", "data": rows}
 
 
+@router.get("/models/{name:path}")
+def model(name: str, live: LiveDep) -> dict[str, Any]:
+    """One of those that `models` lists; a name may hold slashes."""
+    for row in models(live)["data"]:
+        if row["id"] == name:
+            return dict(row)
+    raise UnknownModelError(f"There is no model {name!r} here: see GET /v1/models.")
+
+
 def to_question(request: ChatRequest, caller: Caller, request_id: str = "") -> Question:
-    """The last user message is the question, the messages before it are the history."""
+    """The last user message is the question, what was said before it is the history.
+
+    System messages of a client are not followed: whoever may ask cannot change what the assistant is for.
+    """
     last = max(index for index, message in enumerate(request.messages) if message.role == "user")
-    history = tuple(_to_message(message) for message in request.messages[:last])
+    history = tuple(
+        _to_message(message)
+        for message in request.messages[:last]
+        if message.role in ("user", "assistant") and message.text
+    )
     filters = request.filters.for_groups(caller.groups)
     return Question(
         request.messages[last].text, history, _to_decoding(request), filters, caller, request_id=request_id
@@ -68,8 +104,18 @@ def to_question(request: ChatRequest, caller: Caller, request_id: str = "") -> Q
 
 
 def _to_message(message: ChatMessage) -> Message:
-    role: Role = "system" if message.role == "developer" else message.role
-    return Message(role, message.text)
+    return Message("assistant" if message.role == "assistant" else "user", message.text)
+
+
+def _conversation(request: ChatRequest, store: Conversations, caller: Caller) -> Conversation | None:
+    """The one that the question belongs to. Raises NotFoundError for one that is not the caller's."""
+    if request.conversation_id:
+        return store.open(request.conversation_id, caller.key_id)
+    return store.begin(caller.key_id) if request.store else None
+
+
+def _kept_in(request: ChatRequest, conversation: Conversation | None) -> Conversation | None:
+    return None if request.store is False else conversation
 
 
 def _to_decoding(request: ChatRequest) -> Decoding:
@@ -90,9 +136,3 @@ def _check_model(name: str | None, live: LiveInhouse) -> str:
     if name not in (None, "", ALIAS, current):
         raise UnknownModelError(f"There is no model {name!r} here: use {ALIAS!r}, or see GET /v1/models.")
     return current
-
-
-async def _in_threads(events: Iterator[str]) -> AsyncIterator[str]:
-    """The events, each made in the thread pool. A client that goes away ends the answering."""
-    async for event in iterate_in_threadpool(events):
-        yield event

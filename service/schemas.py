@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from core.types import Filters
+from service.refusals import refuse_unsupported
 
 
 def _encodable(text: str) -> str:
@@ -53,6 +54,10 @@ class PassageFilters(BaseModel):
         return Filters(self.collection, tuple(self.tags), self.language, groups)
 
 
+class StreamOptions(BaseModel):
+    include_usage: bool = False
+
+
 class ChatRequest(BaseModel):
     messages: list[ChatMessage] = Field(min_length=1, max_length=1000)
     model: Text | None = None
@@ -65,6 +70,15 @@ class ChatRequest(BaseModel):
     n: Literal[1] | None = None
     user: Text | None = None
     filters: PassageFilters = PassageFilters()
+    stream_options: StreamOptions | None = None
+    conversation_id: Text | None = Field(
+        default=None, max_length=64, description="the server's history is used, not that of `messages`"
+    )
+    store: bool | None = Field(
+        default=None, description="keep this exchange; without `conversation_id` it begins a conversation"
+    )
+
+    refuse_unsupported = model_validator(mode="before")(refuse_unsupported)
 
     @model_validator(mode="after")
     def _ends_with_a_question(self) -> ChatRequest:
@@ -85,6 +99,10 @@ class SearchRequest(BaseModel):
     top_k: int = Field(default=5, ge=1, le=100)
     filters: SearchFilters = SearchFilters()
     widen: bool = Field(default=False, description="give each hit the text of its whole section too")
+
+
+class ConversationChange(BaseModel):
+    title: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class FeedbackRequest(BaseModel):
