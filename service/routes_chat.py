@@ -19,6 +19,7 @@ from service.conversations import Conversation, Conversations
 from service.conversing import Question, Reply
 from service.deps import ConversationsDep, ConversingDep, LiveDep, SettingsDep, VisibilityDep
 from service.live import LiveInhouse
+from service.places import Place
 from service.remembering import history_of, kept
 from service.schemas import ChatMessage, ChatRequest
 from service.streaming import EventStream

@@ -24,7 +24,7 @@ from core.interfaces import Decoding
 from core.settings import Settings
 from core.types import EVERYTHING, Answer, Chunk, Citation, Filters, Hit, Labels, Message, Usage
 from service.app import create_app
-from tests.fakes import words_of
+from tests.fakes import FakeEmbedder, words_of
 from tests.service import postgres
 
 HANDBOOK = {
@@ -71,6 +71,7 @@ class StandInInhouse:
     index: StandInIndex
     adapter: str = "shipped"
     asked: list[tuple[str, tuple[Message, ...], Decoding]] = field(default_factory=list)
+    working: int = 0  # answers that are being made and were neither finished nor closed
     filters: list[Filters] = field(default_factory=list)  # of each search
     deadlines: list[Deadline] = field(default_factory=list)  # of each answer
     fault: Exception | None = None  # raised instead of an answer
@@ -86,6 +87,10 @@ class StandInInhouse:
     @property
     def retriever(self) -> StandInInhouse:
         return self
+
+    @property
+    def embedder(self) -> FakeEmbedder:
+        return FakeEmbedder()
 
     @property
     def reranker(self) -> StandInInhouse:
@@ -137,7 +142,12 @@ class StandInInhouse:
         deadline: Deadline | None = None,
     ) -> Iterator[str | Answer]:
         self.deadlines.append(deadline or Deadline())
-        yield from self.deadlines[-1].each("generate", self._pieces(question, history, decoding, filters))
+        pieces = self._pieces(question, history, decoding, filters)
+        self.working += 1
+        try:
+            yield from self.deadlines[-1].each("generate", pieces)
+        finally:
+            self.working -= 1
 
     def _pieces(
         self, question: str, history: Sequence[Message], decoding: Decoding | None, filters: Filters

@@ -111,24 +111,21 @@ def test_every_listed_model_answers(standing: Standing) -> None:
     assert [standing.ask("leave?", model=name).status_code for name in names] == [200, 200]
 
 
-def test_the_last_user_message_is_the_question_and_the_rest_history(standing: Standing) -> None:
+def test_the_last_user_message_is_the_question_and_what_was_said_before_is_history(standing: Standing) -> None:
     messages = [
         {"role": "developer", "content": "Be brief."},
         {
             "role": "user",
             "content": [{"type": "text", "text": "Tell me"}, {"type": "text", "text": "about leave"}],
         },
-        {"role": "assistant", "content": None, "tool_calls": []},
+        {"role": "assistant", "content": "Gladly.", "tool_calls": []},
+        {"role": "assistant", "content": None},
         {"role": "user", "content": "How many days?"},
     ]
     assert standing.client.post("/v1/chat/completions", json={"messages": messages}).status_code == 200
     question, history, _ = standing.inhouse.asked[0]
     assert question == "How many days?"
-    assert history == (
-        Message("system", "Be brief."),
-        Message("user", "Tell me\nabout leave"),
-        Message("assistant", ""),
-    )
+    assert history == (Message("user", "Tell me\nabout leave"), Message("assistant", "Gladly."))
 
 
 def test_decoding_parameters_reach_the_generator(standing: Standing) -> None:
@@ -155,6 +152,15 @@ USER = {"role": "user", "content": "leave?"}
         ({"messages": [USER], "temperature": 9}, "temperature"),
         ({"messages": [USER], "max_tokens": 0}, "max_tokens"),
         ({"messages": [USER], "n": 2}, "n"),
+        ({"messages": [USER], "tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"messages": [USER], "functions": [{"name": "f"}]}, "functions"),
+        ({"messages": [USER], "tool_choice": "required"}, "tool_choice"),
+        ({"messages": [USER], "logprobs": True}, "logprobs"),
+        ({"messages": [USER], "logit_bias": {"5": -100}}, "logit_bias"),
+        ({"messages": [USER], "modalities": ["text", "audio"]}, "modalities"),
+        ({"messages": [USER], "audio": {"voice": "a", "format": "wav"}}, "audio"),
+        ({"messages": [USER], "response_format": {"type": "json_object"}}, "response_format"),
+        ({"messages": [USER], "web_search_options": {}}, "web_search_options"),
         ([1], "valid dictionary"),
     ],
 )
@@ -164,6 +170,14 @@ def test_wrong_fields_are_422_and_named(standing: Standing, body: Any, word: str
     error = response.json()["error"]
     assert (error["type"], error["code"]) == ("invalid_request_error", "invalid_request")
     assert word in error["message"]
+
+
+def test_what_asks_for_nothing_special_is_accepted(standing: Standing) -> None:
+    harmless = {
+        "n": 1, "tools": None, "tool_choice": "none", "logprobs": False, "modalities": ["text"], "seed": 7,
+        "response_format": {"type": "text"}, "frequency_penalty": 0.5, "metadata": {"a": "b"},
+    }  # fmt: skip
+    assert standing.ask("How many days of leave?", **harmless).status_code == 200
 
 
 @pytest.mark.parametrize("body", [b'{"messages": [', b"", b"\xff\xfe{}", b"[" * 100_000])
