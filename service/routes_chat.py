@@ -68,7 +68,7 @@ def chat(
     events = completions.events(
         pieces, model, conversation_id=question.conversation_id or None, usage_alone=usage_alone
     )
-    return EventStream(events, deadline.abandon, settings.service.conversations.heartbeat_s)
+    return EventStream(next(events), events, deadline.abandon, settings.service.conversations.heartbeat_s)
 
 
 @router.get("/models")

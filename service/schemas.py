@@ -102,7 +102,11 @@ class SearchRequest(BaseModel):
 
 
 class ConversationChange(BaseModel):
-    title: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    title: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+        AfterValidator(_encodable),
+    ]
 
 
 class FeedbackRequest(BaseModel):

@@ -26,15 +26,20 @@ HEARTBEAT = ": still working\n\n"  # a comment: clients skip it, proxies see lif
 class EventStream(Response):
     """Server-sent events, sent from the first moment on, with comments while none come.
 
-    `events` is a generator that a thread runs; it is closed whatever happens. `abandon` is called when nobody
+    `first` goes out with the headers. `events` is a generator that a thread runs; it is closed in any case. `abandon` is called when nobody
     reads any more and must make it end soon.
     """
 
     media_type = "text/event-stream"
 
     def __init__(
-        self, events: Generator[str, Any, Any], abandon: Callable[[], None], heartbeat_s: float
+        self,
+        first: str,
+        events: Generator[str, Any, Any],
+        abandon: Callable[[], None],
+        heartbeat_s: float,
     ) -> None:
+        self._first = first
         self._events = events
         self._abandon = abandon
         self._heartbeat_s = heartbeat_s
@@ -55,6 +60,7 @@ class EventStream(Response):
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
+            await send({"type": "http.response.body", "body": self._first.encode(), "more_body": True})
             async for event in made.each(self._heartbeat_s):
                 await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})

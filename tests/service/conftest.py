@@ -161,7 +161,7 @@ class StandInInhouse:
             raise EmptyQuestionError("The question is empty.")
         if len(question) > self.settings.answering.max_question_chars:
             raise QuestionTooLongError("The question is too long.")
-        best = self.search(question, 1)[0]
+        best = self.search(question, 1, filters)[0]
         if best.score == 0:
             yield "That is outside what I am here for."
             yield Answer("That is outside what I am here for.", "off_topic", model=self.generator.id)

@@ -111,7 +111,9 @@ def test_every_listed_model_answers(standing: Standing) -> None:
     assert [standing.ask("leave?", model=name).status_code for name in names] == [200, 200]
 
 
-def test_the_last_user_message_is_the_question_and_what_was_said_before_is_history(standing: Standing) -> None:
+def test_the_last_user_message_is_the_question_and_what_was_said_before_is_history(
+    standing: Standing,
+) -> None:
     messages = [
         {"role": "developer", "content": "Be brief."},
         {
