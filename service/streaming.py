@@ -26,8 +26,8 @@ HEARTBEAT = ": still working\n\n"  # a comment: clients skip it, proxies see lif
 class EventStream(Response):
     """Server-sent events, sent from the first moment on, with comments while none come.
 
-    `first` goes out with the headers. `events` is a generator that a thread runs; it is closed in any case. `abandon` is called when nobody
-    reads any more and must make it end soon.
+    `first` goes out with the headers. `events` is a generator that a thread runs; it is closed in any case.
+    `abandon` is called when nobody reads any more and must make it end soon.
     """
 
     media_type = "text/event-stream"

@@ -215,3 +215,27 @@ def test_copies_of_a_page_are_found_once_and_cited_for_all(
     citation = standing.ask(LEAVE).json()["citations"][0]
     assert {citation["source"], *citation["also_in"]} == {"copy.md", "leave.md"}
     assert standing.ask(LEAVE).json()["citations"][0] == citation  # from the cache
+
+
+def test_a_conversation_gives_nobody_what_their_groups_may_not_find(
+    standing: Standing, folder: Path, reindex: Callable[[], None]
+) -> None:
+    (folder / "hr").mkdir()
+    (folder / "hr" / ".inhouse.toml").write_text('groups = ["hr"]\n')
+    (folder / "hr" / "pay.md").write_text("# Pay\n\nThe bonus pot of the board holds 777 coins.\n")
+    reindex()
+    settings = standing.app.state.settings
+
+    def belongs_to(*groups: str) -> None:
+        service = settings.service.model_copy(update={"groups": groups})
+        standing.app.state.settings = settings.model_copy(update={"service": service})
+
+    belongs_to("hr")
+    first = standing.ask("How many coins holds the bonus pot of the board?", store=True).json()
+    assert "777" in content(first)
+    name = first["conversation_id"]
+    assert "777" in standing.client.get(f"/v1/conversations/{name}").text
+    belongs_to()
+    assert "777" not in standing.client.get(f"/v1/conversations/{name}").text
+    for question in ("and how many coins is that?", "How many coins holds the bonus pot of the board?"):
+        assert "777" not in standing.ask(question, conversation_id=name).text
