@@ -78,6 +78,7 @@ def reindex(
         with index.writer(rebuild=full) as writer:
             run = _Run(settings, embedder, index, writer, progress)
             run.sync(discovery, tables)
+            writer.note_folders([scope for scope in discovery.scopes if scope.is_dir()])
             version = writer.commit()
         documents = index.documents()
         return ReindexReport(

@@ -17,6 +17,7 @@ from service import (
     routes_chat,
     routes_feedback,
     routes_health,
+    routes_jobs,
     routes_page,
     routes_search,
 )
@@ -24,6 +25,7 @@ from service.caching import open_cache
 from service.conversing import Conversing
 from service.database import Database
 from service.interactions import Interactions
+from service.jobs.queue import Queue
 from service.live import LiveInhouse
 from service.middleware import RequestFrame
 from service.retention import Sweeper
@@ -54,6 +56,7 @@ def create_app(
         if warm_up:
             live.warm_up()
         sweeper.start()
+        live.watch()
         yield
         sweeper.stop()
         live.close()
@@ -64,10 +67,19 @@ def create_app(
     app.state.live = live
     app.state.database = database
     app.state.interactions = interactions
+    app.state.queue = Queue(settings)
     app.state.conversing = Conversing(settings, live, cache or open_cache(settings.service), interactions)
     handlers.register(app)
     app.add_middleware(RequestFrame, max_body_bytes=settings.service.max_body_bytes)
-    for routes in (routes_chat, routes_search, routes_feedback, routes_admin, routes_health, routes_page):
+    for routes in (
+        routes_chat,
+        routes_search,
+        routes_feedback,
+        routes_admin,
+        routes_jobs,
+        routes_health,
+        routes_page,
+    ):
         app.include_router(routes.router)
     return app
 

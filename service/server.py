@@ -6,6 +6,7 @@ import errno
 import json
 import socket
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigurationError, ServiceError
@@ -29,12 +30,14 @@ def serve(settings: Settings, *, host: str | None, port: int | None, as_json: bo
 
         from service import logs
         from service.app import create_app
+        from service.jobs.beside import WorkerBeside
 
         logs.configure()
         app = create_app(settings)
         announce(host, listener.getsockname()[1], as_json)
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S)
-        uvicorn.Server(config).run(sockets=[listener])
+        with WorkerBeside(settings) if settings.service.worker else nullcontext():
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def listen(settings: Settings, host: str, port: int) -> socket.socket:
