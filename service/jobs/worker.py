@@ -21,7 +21,7 @@ from service.database import Database
 from service.errors import ConflictError
 from service.jobs.kinds import KINDS, Kind
 from service.jobs.queue import Queue
-from service.jobs.records import Job, Jobs
+from service.jobs.records import Job, Jobs, Line, State
 from service.jobs.running import JobCancelled, JobLost, Run, WorkerStopping
 
 if TYPE_CHECKING:
@@ -145,14 +145,17 @@ def tend(jobs: Jobs, queue: Queue, kinds: Mapping[str, Kind], dead_after_s: floa
 
 def _bury(jobs: Jobs, job: Job, repeatable: bool) -> None:
     log.warning("the worker of a job died", extra={"job_id": job.id, "kind": job.kind})
+    state: State = "failed"
+    error = ""
     if job.cancel_asked:
-        jobs.end(job, "cancelled")
+        state = "cancelled"
     elif not repeatable:
-        jobs.end(job, "failed", error="The worker died while the job ran; start it again.")
+        error = "The worker died while the job ran; start it again."
     elif job.runs >= MOST_RUNS:
-        jobs.end(job, "failed", error=f"The worker died {job.runs} times while the job ran; see its log.")
+        error = f"The worker died {job.runs} times while the job ran; see its log."
     else:
-        jobs.end(job, "queued")
+        state = "queued"
+    jobs.end(job, state, error=error, lines=[Line(datetime.now(UTC), "The worker died.")])
 
 
 def run_worker(settings: Settings) -> None:

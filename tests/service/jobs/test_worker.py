@@ -51,20 +51,20 @@ def test_two_workers_run_each_job_once(office: Office) -> None:
 
 def test_the_jobs_of_a_killed_worker_are_run_again_or_failed(office: Office) -> None:
     killed = office.hire()
-    again, failed = office.add("reindex", steps=60), office.add("retrain", steps=LONG)
+    again, failed = office.add("reindex", steps=30), office.add("retrain", steps=LONG)
     office.wait_until_counting(again)
     office.wait_until_counting(failed)
     killed.kill()
     killed.join()
     office.hire()
     assert "worker died" in office.wait_for(failed, "failed").error
-    assert office.wait_for(again, "done").result == {"counted": 60}
+    assert office.wait_for(again, "done").result == {"counted": 30}
     assert (office.began(again), office.began(failed)) == (2, 1)
 
 
 def test_a_stopped_worker_puts_back_what_can_be_run_again(office: Office) -> None:
     stopped = office.hire()
-    again, failed = office.add("reindex", steps=60), office.add("retrain", steps=LONG)
+    again, failed = office.add("reindex", steps=30), office.add("retrain", steps=LONG)
     office.wait_until_counting(again)
     office.wait_until_counting(failed)
     assert stopped.pid is not None
