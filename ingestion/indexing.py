@@ -275,6 +275,8 @@ class _Run:
         vectors = np.zeros((len(texts), self.embedder.dimension), dtype=np.float32)
         size = self.settings.ingestion.batch_chunks
         for start in range(0, len(order), size):
+            if len(order) > size:  # one large file: minutes without a word
+                self.progress("embedding", start, len(order), self._rate())
             batch = order[start : start + size]
             vectors[batch] = self.embedder.embed([texts[position] for position in batch])
         return vectors

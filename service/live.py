@@ -40,6 +40,7 @@ class LiveInhouse:
         self._warming: threading.Thread | None = None
         self._corpus: tuple[int, str] = (-1, "")
         self._closed = threading.Event()
+        self._wait_for_index = False  # to warm up
 
     @property
     def loading(self) -> bool:
@@ -87,11 +88,16 @@ class LiveInhouse:
         self._warming.start()
 
     def watch(self) -> None:
-        """Looks for another adapter all the time, so that it is loaded before it is asked."""
+        """Looks for another adapter all the time, so that it is loaded before it is asked; and warms up again
+        as soon as the first documents are indexed, where there were none before.
+        """
 
         def look() -> None:
             while not self._closed.wait(WATCH_S):
                 try:
+                    if self._wait_for_index and not self.loading and not self.index.is_empty:
+                        self._wait_for_index = False
+                        self.warm_up()
                     self.look()
                 except Exception:  # the thread has no caller to tell, and must go on
                     log.exception("the active adapter cannot be read")
@@ -144,6 +150,7 @@ class LiveInhouse:
             self.check_index()
             self.current().answerer.answer(WARM_UP_QUESTION)
         except InhouseError as error:
+            self._wait_for_index = isinstance(error, IndexEmptyError)
             log.warning("not ready: %s", error)
         except Exception:  # the thread has no caller to tell
             log.exception("the models could not be warmed up")

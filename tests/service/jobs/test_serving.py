@@ -71,7 +71,7 @@ class Served:
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as response:
+            with urllib.request.urlopen(request, timeout=240) as response:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
@@ -85,7 +85,7 @@ class Served:
         return self.call("GET", f"/admin/jobs/{job_id}")[1]
 
     def wait_for(self, job_id: str) -> Any:
-        job = eventually(lambda: (job := self.job(job_id)) and job["ended"] and job, 120)
+        job = eventually(lambda: (job := self.job(job_id)) and job["ended"] and job, 240)
         assert job["state"] == "done", (job, self.log.read_text())
         return job
 
@@ -148,7 +148,7 @@ def test_askers_see_the_old_documents_or_the_new_ones_and_no_fault(served: Serve
         (served.docs / "leave.md").write_text(LEAVE.format(31))
         job = served.wait_for(served.start())  # all folders that are indexed
         ended = datetime.fromisoformat(job["ended"]).timestamp()
-        eventually(lambda: any(asked.began > ended + 1 for asked in list(askers.asked)))
+        eventually(lambda: any(asked.began > ended + 1 for asked in list(askers.asked)), 60)
     assert {asked.status for asked in askers.asked} == {200}
     assert all("28 days" in asked.text or "31 days" in asked.text for asked in askers.asked)
     assert all("31 days" in asked.text for asked in askers.asked if asked.began > ended + 1)
@@ -167,7 +167,7 @@ def test_askers_see_the_old_adapter_or_the_new_one_and_no_fault(served: Served, 
     before = served.ask().model
     with Askers(served) as askers:
         registry.activate(adapter)  # as the worker does at the end of `retrain`
-        eventually(lambda: askers.asked and askers.asked[-1].model not in ("", before))
+        eventually(lambda: askers.asked and askers.asked[-1].model not in ("", before), 120)
         time.sleep(0.5)
     assert {asked.status for asked in askers.asked} == {200}
     assert all("31 days" in asked.text for asked in askers.asked)
@@ -181,7 +181,7 @@ def test_a_reindex_whose_worker_is_killed_is_done_by_the_next_worker(served: Ser
         (served.docs / f"gate{number}.md").write_text(f"# Gate {number}\n\n{rules}\n")
     (killed,) = served.workers()
     job_id = served.start()
-    eventually(lambda: served.job(job_id)["progress"])
+    eventually(lambda: served.job(job_id)["progress"], 120)
     os.kill(killed, signal.SIGKILL)
     job = served.wait_for(job_id)
     assert job["result"]["documents"] == 42
