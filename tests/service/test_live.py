@@ -121,6 +121,18 @@ def test_another_active_adapter_is_loaded_before_it_is_asked(workshop: Workshop)
     live.close()
 
 
+def test_the_models_load_as_soon_as_something_is_indexed(workshop: Workshop) -> None:
+    workshop.lent.index.change()
+    live = workshop.live()
+    live.warm_up()
+    live.watch()
+    assert comes_to(lambda: live._wait_for_index, True)
+    assert workshop.made == [("", None)]
+    workshop.lent.index.change(leave=("Leave", "Everyone has 28 days."))
+    assert comes_to(lambda: len(workshop.made), 2)
+    live.close()
+
+
 def test_with_nothing_to_fall_back_on_the_fault_is_told(workshop: Workshop) -> None:
     workshop.broken = {""}
     live = workshop.live()
