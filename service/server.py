@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import signal
 import socket
 import sys
 from contextlib import nullcontext
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigurationError, ServiceError
@@ -36,8 +38,14 @@ def serve(settings: Settings, *, host: str | None, port: int | None, as_json: bo
         app = create_app(settings)
         announce(host, listener.getsockname()[1], as_json)
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S)
+        signal.signal(signal.SIGTERM, _leave)  # uvicorn raises the signal again when it has shut down
         with WorkerBeside(settings) if settings.service.worker else nullcontext():
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """Ends as the signal would, but by way of what has to be closed."""
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def listen(settings: Settings, host: str, port: int) -> socket.socket:
