@@ -190,7 +190,6 @@ def test_a_reindex_whose_worker_is_killed_is_done_by_the_next_worker(served: Ser
 
 
 def test_the_worker_ends_with_the_server(served: Served) -> None:
-    workers = served.workers()
-    assert workers
+    workers = eventually(served.workers)
     served.stop()
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
