@@ -148,6 +148,22 @@ class ServiceSettings(Section):
     max_body_bytes: int = Field(1_000_000, ge=1024)
     log_interactions: bool = True
     conversations: ConversationSettings = ConversationSettings()
+    worker: bool = Field(True, description="`inhouse serve` starts a worker for jobs beside itself")
+
+
+class JobSettings(Section):
+    """Work that `POST /admin/reindex` and `/admin/retrain` hand to `inhouse worker`."""
+
+    roots: Keys = Field(
+        (), description="folders below which HTTP may index, beside those that were indexed before"
+    )
+    reindex_every_minutes: int = Field(
+        0, ge=0, description="all indexed folders are brought up to date so often; 0: only when asked"
+    )
+    dead_after_s: float = Field(
+        15, ge=1, description="a running job whose worker has been silent for so long is taken from it"
+    )
+    keep_days: int = Field(30, ge=1, description="jobs that ended longer ago are forgotten")
 
 
 class LogSettings(Section):
@@ -208,6 +224,7 @@ class Settings(BaseSettings):
     service: ServiceSettings = ServiceSettings()
     log: LogSettings = LogSettings()
     limits: LimitSettings = LimitSettings()
+    jobs: JobSettings = JobSettings()
 
     @property
     def index_dir(self) -> Path:

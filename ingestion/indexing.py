@@ -78,6 +78,7 @@ def reindex(
         with index.writer(rebuild=full) as writer:
             run = _Run(settings, embedder, index, writer, progress)
             run.sync(discovery, tables)
+            writer.note_folders([scope for scope in discovery.scopes if scope.is_dir()])
             version = writer.commit()
         documents = index.documents()
         return ReindexReport(
@@ -274,6 +275,8 @@ class _Run:
         vectors = np.zeros((len(texts), self.embedder.dimension), dtype=np.float32)
         size = self.settings.ingestion.batch_chunks
         for start in range(0, len(order), size):
+            if len(order) > size:  # one large file: minutes without a word
+                self.progress("embedding", start, len(order), self._rate())
             batch = order[start : start + size]
             vectors[batch] = self.embedder.embed([texts[position] for position in batch])
         return vectors

@@ -18,6 +18,7 @@ from service import (
     routes_conversations,
     routes_feedback,
     routes_health,
+    routes_jobs,
     routes_page,
     routes_search,
 )
@@ -27,6 +28,7 @@ from service.conversing import Conversing
 from service.cors import allow_origins
 from service.database import Database
 from service.interactions import Interactions
+from service.jobs.queue import Queue
 from service.key_ring import KeyRing
 from service.keys import KeyStore
 from service.limiting import Counts, FailedTries, RateLimit
@@ -66,6 +68,7 @@ def create_app(
         if warm_up:
             live.warm_up()
         sweeper.start()
+        live.watch()
         yield
         sweeper.stop()
         live.close()
@@ -78,6 +81,7 @@ def create_app(
     app.state.live = live
     app.state.database = database
     app.state.interactions = interactions
+    app.state.queue = Queue(settings)
     app.state.conversing = Conversing(settings, live, cache or open_cache(settings.service), interactions)
     app.state.key_ring = key_ring
     app.state.failed_tries = FailedTries(limits)
@@ -94,6 +98,7 @@ def create_app(
         routes_search,
         routes_feedback,
         routes_admin,
+        routes_jobs,
         routes_health,
         routes_page,
     ):

@@ -114,6 +114,12 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--host")
     command.add_argument("--port", type=int)
 
+    add("worker", "run the jobs that the server is given; `serve` starts one beside itself")
+
+    command = add("jobs", "list jobs, show one with its log, or cancel one")
+    command.add_argument("action", choices=("list", "show", "cancel"), nargs="?", default="list")
+    command.add_argument("id", nargs="?", help="job id, for show and cancel")
+
     add("status", "show what is indexed and which model answers")
     return parser
 
@@ -158,6 +164,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.command == "models" and (arguments.action == "activate") != (arguments.id is not None):
         parser.error("`models activate` needs an adapter id; `list` and `rollback` take none")
+    if arguments.command == "jobs" and (arguments.action == "list") != (arguments.id is None):
+        parser.error("`jobs show` and `jobs cancel` need a job id; `list` takes none")
     return arguments
 
 

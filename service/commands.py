@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from service import environment, presenting
 
 if TYPE_CHECKING:
     from core.index.catalogue import IndexedDocument
+    from service.jobs.records import Jobs
 
 PARTLY = 3  # exit status: done, but something could not be read
 
@@ -135,6 +136,7 @@ def status(settings: Settings, arguments: argparse.Namespace) -> Result:
             "generator": settings.generator,
             "adapter": settings.models.reader_adapter or adapters.active_adapters(settings) or "shipped",
             "adapters": len(adapters.registry_of(settings).list()),
+            "jobs": _unfinished_jobs(settings),
         }
     return Result(payload, presenting.status(payload))
 
@@ -208,6 +210,39 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> None:
     server.serve(settings, host=arguments.host, port=arguments.port, as_json=arguments.json)
 
 
+def worker(settings: Settings, arguments: argparse.Namespace) -> None:
+    from service.jobs.worker import run_worker
+
+    run_worker(settings)
+
+
+def jobs(settings: Settings, arguments: argparse.Namespace) -> Result:
+    with _jobs_of(settings) as known:
+        if arguments.action == "list":
+            payload = {"jobs": [job.to_json() for job in known.list()]}
+            return Result(payload, presenting.jobs(payload))
+        job = known.cancel(arguments.id) if arguments.action == "cancel" else known.get(arguments.id)
+        payload = {**job.to_json(), "lines": [line.to_json() for line in known.lines(job.id)]}
+    return Result(payload, presenting.job(payload))
+
+
+@contextmanager
+def _jobs_of(settings: Settings) -> Iterator[Jobs]:
+    from service.database import Database
+    from service.jobs.records import Jobs
+
+    with closing(Database.of(settings)) as database:
+        yield Jobs(database)
+
+
+def _unfinished_jobs(settings: Settings) -> list[dict[str, Any]]:
+    """Nothing, and no database made, where there is none yet."""
+    if not settings.database_url and not settings.database.exists():
+        return []
+    with _jobs_of(settings) as known:
+        return [job.to_json() for job in (*known.in_state("running"), *known.in_state("queued"))]
+
+
 def utf8(text: str) -> str:
     """Command-line text that is not valid UTF-8 holds surrogates, which no store accepts."""
     try:
@@ -230,4 +265,6 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], Result | None]] = {
     "keys": keys,
     "status": status,
     "serve": serve,
+    "worker": worker,
+    "jobs": jobs,
 }

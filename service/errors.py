@@ -44,11 +44,16 @@ class TooManyRequestsError(InhouseError):
         self.retry_after_s = retry_after_s
 
 
+class ConflictError(InhouseError):
+    code = "conflict"
+
+
 # The first class that fits decides, so subclasses come before their parents.
 STATUS_OF: tuple[tuple[type[InhouseError], int], ...] = (
     (AuthenticationError, 401),
     (PermissionDeniedError, 403),
     (NotFoundError, 404),
+    (ConflictError, 409),
     (EmptyQuestionError, 400),
     (InvalidInputError, 422),
     (SourceError, 422),
@@ -82,6 +87,7 @@ CODE_OF_STATUS = {
     403: "permission_denied",
     404: "not_found",
     405: "method_not_allowed",
+    409: "conflict",
     413: "body_too_large",
     422: "invalid_request",
     500: "internal_error",

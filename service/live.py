@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inhouse.live")
 
+WATCH_S = 0.25  # between two looks at the registry, a small file
 WARM_UP_QUESTION = "What can you help me with?"
 
 
@@ -38,6 +39,8 @@ class LiveInhouse:
         self._refused: str | None = None  # an adapter that could not be loaded, not tried on each request
         self._warming: threading.Thread | None = None
         self._corpus: tuple[int, str] = (-1, "")
+        self._closed = threading.Event()
+        self._wait_for_index = False  # to warm up
 
     @property
     def loading(self) -> bool:
@@ -55,27 +58,24 @@ class LiveInhouse:
             raise IndexEmptyError("Nothing is indexed yet: run `inhouse reindex FOLDER`.")
 
     def current(self) -> Inhouse:
-        """The parts for one request, loaded on first use.
+        """The parts for one request, loaded on first use. While another adapter loads, the one before it
+        answers.
 
-        Raises ModelError where no model can be loaded. An adapter that became active and cannot be loaded is
-        logged, and the one before it goes on answering.
+        Raises ModelError where no model can be loaded.
         """
-        if not self._building.acquire(blocking=self._current is None):
-            assert self._current is not None
-            return self._current[1]  # another request looks, or loads the next one, right now
-        try:
-            active = self._read_active()
-            if self._current is not None and active in (self._current[0], self._refused):
-                return self._current[1]
-            return self._renew(active)
-        except InhouseError as error:
-            if self._current is None:
-                raise
-            log.error("the active adapter cannot be loaded, the one before it goes on: %s", error)
-            self._refused = active
-            return self._current[1]
-        finally:
-            self._building.release()
+        if self._current is None:
+            with self._building:
+                return self._current[1] if self._current else self._renew(self._active_adapter())
+        self.look()
+        return self._current[1]
+
+    def look(self) -> None:
+        """Loads another adapter beside the one in use where another is active; nobody waits for it."""
+        if self._current is None or self._building.locked():
+            return
+        active = self._read_active()
+        if active not in (self._current[0], self._refused):
+            threading.Thread(target=self._exchange, name="adapter", daemon=True).start()
 
     def refresh(self) -> None:
         """Loads the active adapter now. Raises ModelError, with nothing changed, where that fails."""
@@ -86,6 +86,23 @@ class LiveInhouse:
         """Starts a thread that loads all models by answering once, where something is indexed."""
         self._warming = threading.Thread(target=self._answer_once, name="warm-up", daemon=True)
         self._warming.start()
+
+    def watch(self) -> None:
+        """Looks for another adapter all the time, so that it is loaded before it is asked; and warms up again
+        as soon as the first documents are indexed, where there were none before.
+        """
+
+        def look() -> None:
+            while not self._closed.wait(WATCH_S):
+                try:
+                    if self._wait_for_index and not self.loading and not self.index.is_empty:
+                        self._wait_for_index = False
+                        self.warm_up()
+                    self.look()
+                except Exception:  # the thread has no caller to tell, and must go on
+                    log.exception("the active adapter cannot be read")
+
+        threading.Thread(target=look, name="adapters", daemon=True).start()
 
     def corpus(self) -> str:
         """A digest of all indexed files.
@@ -103,16 +120,37 @@ class LiveInhouse:
         return digest
 
     def close(self) -> None:
+        self._closed.set()
         if self._warming is not None:
             self._warming.join(timeout=30)
         if self._lender is not None:
             self._lender.close()
+
+    def _exchange(self) -> None:
+        """An adapter that cannot be loaded is logged, and the one before it goes on answering."""
+        if not self._building.acquire(blocking=False):
+            return  # it is being loaded
+        active = ""
+        try:
+            assert self._current is not None
+            active = self._read_active()
+            if active not in (self._current[0], self._refused):
+                self._renew(active)
+        except InhouseError as error:
+            log.error("the active adapter cannot be loaded, the one before it goes on: %s", error)
+            self._refused = active
+        except Exception:
+            log.exception("the active adapter cannot be loaded, the one before it goes on")
+            self._refused = active
+        finally:
+            self._building.release()
 
     def _answer_once(self) -> None:
         try:
             self.check_index()
             self.current().answerer.answer(WARM_UP_QUESTION)
         except InhouseError as error:
+            self._wait_for_index = isinstance(error, IndexEmptyError)
             log.warning("not ready: %s", error)
         except Exception:  # the thread has no caller to tell
             log.exception("the models could not be warmed up")

@@ -116,7 +116,33 @@ def keys(payload: Mapping[str, Any]) -> str:
 
 
 def status(payload: Mapping[str, Any]) -> str:
-    return table([[name.replace("_", " "), str(value)] for name, value in payload.items()])
+    running = "; ".join(f"{job['kind']} {_state(job)}" for job in payload.get("jobs", ())) or "none"
+    shown = {**payload, "jobs": running}
+    return table([[name.replace("_", " "), str(value)] for name, value in shown.items()])
+
+
+def jobs(payload: Mapping[str, Any]) -> str:
+    if not payload["jobs"]:
+        return "No jobs yet."
+    rows = [["id", "kind", "created", "state"]]
+    rows += [[job["id"], job["kind"], job["created"], _state(job)] for job in payload["jobs"]]
+    return table(rows)
+
+
+def job(payload: Mapping[str, Any]) -> str:
+    lines = [f"{payload['kind']} {payload['id']}: {_state(payload)}"]
+    return "\n".join([*lines, *(f"{line['time']}  {line['line']}" for line in payload["lines"])])
+
+
+def _state(job: Mapping[str, Any]) -> str:
+    progress = job["progress"] or {}
+    if job["error"]:
+        return f"{job['state']}: {job['error']}"
+    if job["state"] == "running" and progress:
+        of = f" of {progress['total']}" if progress["total"] else ""
+        left = progress["seconds_left"]
+        return f"running, {progress['done']}{of} {progress['unit']}" + (f", {left} s left" if left else "")
+    return str(job["state"])
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import signal
 import socket
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigurationError, ServiceError
@@ -30,6 +32,7 @@ def serve(settings: Settings, *, host: str | None, port: int | None, as_json: bo
 
         from service import logs
         from service.app import create_app
+        from service.jobs.beside import WorkerBeside
 
         logs.configure()
         app = create_app(settings)
@@ -37,7 +40,14 @@ def serve(settings: Settings, *, host: str | None, port: int | None, as_json: bo
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        signal.signal(signal.SIGTERM, _leave)  # uvicorn raises the signal again when it has shut down
+        with WorkerBeside(settings) if settings.service.worker else nullcontext():
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """Ends as the signal would, but by way of what has to be closed."""
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def listen(settings: Settings, host: str, port: int) -> socket.socket:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    text,
 )
 
 metadata = MetaData()
@@ -119,11 +120,16 @@ jobs = Table(
     Column("result", JSON, nullable=True),
     Column("error", Text, nullable=False, server_default=""),
     Column("cancel_asked", Boolean, nullable=False, server_default=false()),
+    Column("runs", Integer, nullable=False, server_default="0"),  # how often a worker has begun it
     Column("created", DateTime(timezone=True), nullable=False, index=True),
     Column("started", DateTime(timezone=True), nullable=True),
     Column("seen", DateTime(timezone=True), nullable=True),  # when its worker last said that it lives
     Column("ended", DateTime(timezone=True), nullable=True),
 )
+
+# One at a time of each kind, whoever asks and wherever.
+_not_ended = text("state IN ('queued', 'running')")
+Index("ix_jobs_one_of_a_kind", jobs.c.kind, unique=True, sqlite_where=_not_ended, postgresql_where=_not_ended)
 
 job_lines = Table(
     "job_lines",

@@ -87,6 +87,12 @@ class Index:
         return self._catalogue.meta("embedder") or ""
 
     @property
+    def folders(self) -> list[str]:
+        """Those that were indexed as a whole, not by one of their files alone."""
+        folders: list[str] = json.loads(self._catalogue.meta("folders") or "[]")
+        return folders
+
+    @property
     def needs_rebuild(self) -> bool:
         """True where it was built with another embedder or other chunking than the settings ask for."""
         return (self._catalogue.meta("fingerprint") or self.fingerprint) != self.fingerprint

@@ -7,6 +7,7 @@ leaves the old state true, after it the new one; the next writer sweeps what nob
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -113,6 +114,12 @@ class Writer:
     def touch(self, document_id: str, stat: os.stat_result) -> None:
         """Notes a file's new date where its content stayed the same; the version stays too."""
         self._transaction.touch(document_id, size=stat.st_size, mtime_ns=stat.st_mtime_ns)
+
+    def note_folders(self, folders: Sequence[Path]) -> None:
+        """Notes which folders were indexed as a whole; the version stays."""
+        noted = set(json.loads(self._catalogue.meta("folders") or "[]"))
+        if not noted.issuperset(map(str, folders)):
+            self._transaction.set_meta("folders", json.dumps(sorted(noted.union(map(str, folders)))))
 
     def known_vectors(self, chunks: Sequence[Chunk]) -> dict[str, NDArray[np.float32]]:
         """The vectors of those chunks whose text the index holds already, wherever: by the new chunks' ids.

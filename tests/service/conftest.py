@@ -38,6 +38,7 @@ HANDBOOK = {
 class StandInIndex:
     files: dict[str, tuple[str, str]] = field(default_factory=lambda: dict(HANDBOOK))
     version: int = 1
+    folders: list[str] = field(default_factory=lambda: ["/handbook"])
 
     @property
     def is_empty(self) -> bool:

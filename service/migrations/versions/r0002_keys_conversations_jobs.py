@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("result", sa.JSON, nullable=True),
         sa.Column("error", sa.Text, nullable=False, server_default=""),
         sa.Column("cancel_asked", sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.Column("runs", sa.Integer, nullable=False, server_default="0"),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started", sa.DateTime(timezone=True), nullable=True),
         sa.Column("seen", sa.DateTime(timezone=True), nullable=True),
@@ -79,6 +80,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_jobs_state", "jobs", ["state"])
     op.create_index("ix_jobs_created", "jobs", ["created"])
+    not_ended = sa.text("state IN ('queued', 'running')")
+    op.create_index(
+        "ix_jobs_one_of_a_kind",
+        "jobs",
+        ["kind"],
+        unique=True,
+        sqlite_where=not_ended,
+        postgresql_where=not_ended,
+    )
     op.create_table(
         "job_lines",
         sa.Column("id", sa.Integer, primary_key=True),
