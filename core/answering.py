@@ -26,6 +26,9 @@ from core.types import EVERYTHING, Answer, AnswerType, Citation, Filters, Messag
 from core.units import plain
 
 
+_MOST_TURNS = 40  # messages of a history that are read
+
+
 class GuardResult(Protocol):
     @property
     def passed(self) -> bool: ...
@@ -115,11 +118,15 @@ class Answerer:
         watch = Stopwatch({}, deadline or Deadline())
         with watch.stage("guard"):
             guard = self.guards.check_question(question)
+            history = self._trusted(history) if guard.passed else ()
+            alone = standalone(question, history)
+            if guard.passed and alone != question:  # an attempt may be split over the turns
+                guard = self.guards.check_question(alone)
         if not guard.passed:
             yield from self._decline("blocked", question, watch, reason=guard.reason)
             return
         with watch.stage("condense"):
-            asked = self.retriever.understood(standalone(question, history))
+            asked = self.retriever.understood(alone)
         with watch.stage("embed"):
             vector = self.embedder.embed([asked])[0]
         with watch.stage("retrieve"):
@@ -201,6 +208,13 @@ class Answerer:
             confidence=confidence,
             reason=reason,
         )
+
+    def _trusted(self, history: Sequence[Message]) -> tuple[Message, ...]:
+        """The last turns without those that the input guard refuses, so that none is condensed into the
+        question or shown to a model.
+        """
+        recent = history[-_MOST_TURNS:]
+        return tuple(turn for turn in recent if self.guards.check_question(turn.content).passed)
 
     def _checked(self, question: str) -> str:
         question = question.strip()

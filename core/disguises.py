@@ -1,7 +1,7 @@
 """The ways in which people hide an order from a filter, undone: what a text says once it is read.
 
-Invisible letters, look-alikes of other alphabets, spaced or leet spelling, base64, hexadecimal, rot13, reversed
-text. A reading beside the plain one is made only where it is more of a language than what stands there.
+Invisible letters, look-alikes of other alphabets, spaced or leet spelling, base64, hexadecimal, rot13, reversed text.
+A reading beside the plain one is made only where it is more of a language than what stands there.
 """
 
 from __future__ import annotations
@@ -34,8 +34,11 @@ _LEET_WORD = re.compile(r"(?<![\w@$|])(?=[\w@$|]*[a-zA-Z])(?=[\w@$|]*[013457@$|]
 _BASE64 = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/_-]{16,}={0,2}(?![\w+/=])")
 _HEX = re.compile(r"(?<![0-9a-fA-F])(?:(?:0x|\\x)?[0-9a-fA-F]{2}[\s,:]?){8,}(?![0-9a-fA-F])")
 _COMMON = frozenset(
-    "the a an of to and in is you your all me my i it that what this for with are be on as or not now from "
-    "ignore instructions rules show tell print reveal system prompt previous how do we have answer please".split()
+    re.findall(
+        r"\w+",
+        """the a an of to and in is you your all me my i it that what this for with are be on as or not now
+        from ignore instructions rules show tell print reveal system prompt previous how do we have answer""",
+    )
 )
 _LONGEST = 4000  # characters that are read; a question has at most half of them
 
@@ -53,9 +56,10 @@ def readings(text: str) -> tuple[str, ...]:
     """The revealed text first, then what else it may say: leet spelling undone, what is decoded."""
     plain = revealed(text)
     found = [plain]
-    if len(_LEET_WORD.findall(plain)) >= 3 and _sense(spelt := plain.translate(_LEET)) > _sense(plain):
-        found.append(spelt)
-    elif (spelt := _LEET_WORD.sub(lambda match: _spelt(match.group()), plain)) != plain:
+    spelt = _LEET_WORD.sub(lambda match: _spelt(match.group()), plain)
+    if len(_LEET_WORD.findall(plain)) >= 3 and _sense(plain.translate(_LEET)) > _sense(plain):
+        spelt = plain.translate(_LEET)  # a text all in leet has words of figures alone
+    if spelt != plain:
         found.append(spelt)
     found += [part for part in _decoded(plain) if part not in found]
     sense = _sense(plain)
@@ -87,7 +91,7 @@ def _joined(match: re.Match[str]) -> str:
 
 
 def _spelt(word: str) -> str:
-    """1gn0r3 as ignore, but E0423, v2 and 24h as they are: letters must be in the majority or turn to some."""
+    """1gn0r3 as ignore, but E0423, v2 and 24h as they are."""
     letters = sum(map(str.isalpha, word))
     return word.translate(_LEET) if letters >= 2 and not re.fullmatch(r"[A-Za-z]?\d+\w?", word) else word
 
