@@ -26,8 +26,8 @@ from eval.guard_cases import DISGUISES, Case, attempts, look_alikes
 _PRACTICE = Path(__file__).parents[1] / "finetune" / "practice"
 _HELD_OUT = ("college", "manufacturer")
 _NOT_ATTEMPTS_ALONE = ("turns", "smuggled", "more_smuggled", "encoded_order", *DISGUISES)  # for fitting
-_THRESHOLD = 0.7
-_WEIGHTS = {"attempt": 3.0, "look-alike": 2.0, "practice": 0.5}  # of one text while fitting
+_THRESHOLD = 0.75
+_WEIGHTS = {"attempt": 3.0, "look-alike": 5.0, "practice": 0.5}  # of one text while fitting
 
 Part = Literal["build", "held_out"]
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from service import environment
+
 if TYPE_CHECKING:
     from core.settings import ObservationSettings
     from service.conversing import Question, Reply
@@ -29,7 +31,8 @@ class Tracing:
         address = settings.otlp_endpoint.rstrip("/")
         address = address if address.endswith("/v1/traces") else f"{address}/v1/traces"
         exporter = OTLPSpanExporter(endpoint=address, timeout=_EXPORT_TIMEOUT_S)
-        self._provider = TracerProvider(resource=Resource({"service.name": "inhouse"}))
+        with environment.own_traces():
+            self._provider = TracerProvider(resource=Resource({"service.name": "inhouse"}))
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("inhouse")
         self._with_text = settings.trace_questions
