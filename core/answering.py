@@ -6,6 +6,7 @@ guard -> condense -> retrieve -> read -> decide -> generate -> guard -> cite
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,9 +23,8 @@ from core.interfaces import Decoding, Draft, Embedder, FloatMatrix, Generator, R
 from core.reading import first_hits, sigmoid
 from core.retrieval import Retriever
 from core.settings import Settings
-from core.types import EVERYTHING, Answer, AnswerType, Citation, Filters, Message
-from core.units import plain
-
+from core.types import EVERYTHING, Answer, AnswerType, Chunk, Citation, Filters, Message
+from core.units import Unit, plain
 
 _MOST_TURNS = 40  # messages of a history that are read
 
@@ -240,10 +240,18 @@ def _citations(draft: Draft, reading: Reading) -> tuple[Citation, ...]:
                 chunk.source,
                 chunk.title,
                 heading,
-                scored.unit.text,
+                _own_words(scored.unit, chunk),
                 round(sigmoid(scored.logit), 4),
                 tuple(twin.source for twin in hit.twins if scored.unit.text in twin.text),
                 chunk.metadata.get("page"),
             )
         )
     return tuple(found)
+
+
+def _own_words(unit: Unit, chunk: Chunk) -> str:
+    """The unit as it stands in the file: of a row that was an HTML table's, its longest cell."""
+    if unit.kind != "row" or not chunk.metadata.get("rewritten"):
+        return unit.text
+    parts = re.split(r"(?<!\\)\|", unit.text)
+    return max((part.strip() for part in parts), key=len)

@@ -1,6 +1,7 @@
 """The ways in which people hide an order from a filter, undone: what a text says once it is read.
 
-Invisible letters, look-alikes of other alphabets, spaced or leet spelling, base64, hexadecimal, rot13, reversed text.
+Invisible letters, look-alikes of other alphabets, spaced or leet spelling, base64, hexadecimal, rot13,
+reversed text.
 A reading beside the plain one is made only where it is more of a language than what stands there.
 """
 

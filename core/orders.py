@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (patterns are easier to check in one piece)
 """Passages that read as orders to an assistant: instructions inside documents are data, and no answers.
 
 Much narrower than `core.injection`, because handbooks are full of orders to people.

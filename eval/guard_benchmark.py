@@ -1,4 +1,4 @@
-"""How many attempts to take the assistant over are seen, and how many honest questions are refused by mistake.
+"""How many attempts to take the assistant over are seen, and how many honest questions refused.
 
     python -m eval.guard_benchmark [--fit] [--json]
 
@@ -114,9 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for part in ("build", "held_out")
         for name, find in arms.items()
     }
-    print(
-        "| part and arm | attempts | recall | look-alikes | false alarms | practice questions | false alarms |"
-    )
+    print("| part and arm | attempts | recall | look-alikes | false alarms | practice | false alarms |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for name, row in results.items():
         print(f"| {name} |", " | ".join(str(value) for key, value in row.items() if key != "missed"), "|")

@@ -1,4 +1,4 @@
-"""The attempts and the look-alike questions of the guard's measure, in a part to build on and a held-out part.
+"""The attempts and the look-alike questions of the guard's measure, in a part to build on and a held-out.
 
 A line belongs to one part for good, by its own hash; an attempt in disguise is in the part of the plain one.
 """
