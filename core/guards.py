@@ -87,7 +87,7 @@ def unsupported_quote(quotes: Sequence[str], sources: Sequence[str]) -> str | No
 
 
 def unreal_citation(text: str, count: int) -> str | None:
-    """The first citation mark that names none of the `count` quotes."""
+    """The first citation mark that names none of the `count` quotes or passages."""
     numbers = re.findall(r"\[(\d{1,4})\]", text)
     return next((number for number in numbers if not 1 <= int(number) <= count), None)
 
@@ -151,7 +151,10 @@ def _build(max_answer_words: int) -> tuple[Guard, Guard]:
         def _validate(self, value: str, metadata: dict[str, Any]) -> ValidationResult:
             held = {mark for source in metadata["sources"] for mark in re.findall(r"\[\d{1,4}\]", source)}
             said = " ".join(mark for mark in re.findall(r"\[\d{1,4}\]", value) if mark not in held)
-            return outcome(unreal_citation(said, len(metadata["quotes"])) is not None, "citation_not_real")
+            return outcome(
+                unreal_citation(said, max(len(metadata["quotes"]), len(metadata["sources"]))) is not None,
+                "citation_not_real",
+            )
 
     @register_validator(name="inhouse/no-foreign-data", data_type="string")
     class NoForeignData(Validator):  # type: ignore[misc]

@@ -1,7 +1,7 @@
 """A second look at a question beside the patterns: a logistic model over its word and letter n-grams.
 
 It catches orders in words that no pattern foresaw. Measured with `python -m eval.guard_benchmark`; its
-weights are fitted by the same command with `--fit`, never by hand. An embedding in place of the n-grams saw no
+weights are fitted by the same command with `--fit`, never by hand. An embedding in their place saw no more
 and raised more false alarms.
 """
 

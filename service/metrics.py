@@ -67,12 +67,16 @@ class Metrics:
         self, name: str, text: str, labels: tuple[str, ...], read: Callable[[], Iterable[Sample]]
     ) -> None:
         """A gauge. One whose part is away (an InhouseError or a database fault) is left out."""
-        self.registry.register(_Watched(GaugeMetricFamily, name, text, labels, read))
+        self._register(_Watched(GaugeMetricFamily, name, text, labels, read))
 
     def watch_counter(
         self, name: str, text: str, labels: tuple[str, ...], read: Callable[[], Iterable[Sample]]
     ) -> None:
-        self.registry.register(_Watched(CounterMetricFamily, name, text, labels, read))
+        self._register(_Watched(CounterMetricFamily, name, text, labels, read))
+
+    def _register(self, watched: _Watched) -> None:
+        register: Any = self.registry.register  # prometheus_client leaves it untyped
+        register(watched)
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
