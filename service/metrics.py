@@ -92,7 +92,7 @@ class _Watched:
     """A prometheus_client collector over a function."""
 
     def __init__(self, family: Any, name: str, text: str, labels: tuple[str, ...], read: Any) -> None:
-        self._make = lambda: family(name, text, labels=labels)
+        self._make: Callable[[], Any] = lambda: family(name, text, labels=labels)
         self._read = read
 
     def describe(self) -> list[Any]:
