@@ -16,14 +16,14 @@ router = APIRouter()
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
-def _may_scrape(request: Request) -> None:
+async def _may_scrape(request: Request) -> None:
     """A request that a proxy passes on is not from this machine, wherever the proxy runs."""
     settings: Settings = request.app.state.settings
     peer = request.client.host if request.client else ""
     local = is_loopback(peer) and is_loopback(request.url.hostname or "")
     proxied = any(name in request.headers for name in _FORWARDED)
     if not settings.observation.metrics_open and (proxied or not local or "origin" in request.headers):
-        require_admin(request)
+        await require_admin(request)
 
 
 @router.get("/metrics", response_class=Response)
