@@ -6,6 +6,7 @@ guard -> condense -> retrieve -> read -> decide -> generate -> guard -> cite
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,8 +23,10 @@ from core.interfaces import Decoding, Draft, Embedder, FloatMatrix, Generator, R
 from core.reading import first_hits, sigmoid
 from core.retrieval import Retriever
 from core.settings import AnsweringSettings, Settings
-from core.types import EVERYTHING, Answer, AnswerType, Citation, Filters, Message
-from core.units import plain
+from core.types import EVERYTHING, Answer, AnswerType, Chunk, Citation, Filters, Message
+from core.units import Unit, plain
+
+_MOST_TURNS = 40  # messages of a history that are read
 
 
 class GuardResult(Protocol):
@@ -115,11 +118,15 @@ class Answerer:
         watch = Stopwatch({}, deadline or Deadline())
         with watch.stage("guard"):
             guard = self.guards.check_question(question)
+            history = self._trusted(history) if guard.passed else ()
+            alone = standalone(question, history)
+            if guard.passed and alone != question:  # an attempt may be split over the turns
+                guard = self.guards.check_question(alone)
         if not guard.passed:
             yield from self._decline("blocked", question, watch, reason=guard.reason)
             return
         with watch.stage("condense"):
-            asked = self.retriever.understood(standalone(question, history))
+            asked = self.retriever.understood(alone)
         with watch.stage("embed"):
             vector = self.embedder.embed([asked])[0]
         with watch.stage("retrieve"):
@@ -202,6 +209,13 @@ class Answerer:
             reason=reason,
         )
 
+    def _trusted(self, history: Sequence[Message]) -> tuple[Message, ...]:
+        """The last turns without those that the input guard refuses, so that none is condensed into the
+        question or shown to a model.
+        """
+        recent = history[-_MOST_TURNS:]
+        return tuple(turn for turn in recent if self.guards.check_question(turn.content).passed)
+
 
 def checked(question: str, settings: AnsweringSettings) -> str:
     """The question without blanks around it. Raises EmptyQuestionError and QuestionTooLongError."""
@@ -228,10 +242,18 @@ def _citations(draft: Draft, reading: Reading) -> tuple[Citation, ...]:
                 chunk.source,
                 chunk.title,
                 heading,
-                scored.unit.text,
+                _own_words(scored.unit, chunk),
                 round(sigmoid(scored.logit), 4),
                 tuple(twin.source for twin in hit.twins if scored.unit.text in twin.text),
                 chunk.metadata.get("page"),
             )
         )
     return tuple(found)
+
+
+def _own_words(unit: Unit, chunk: Chunk) -> str:
+    """The unit as it stands in the file: of a row that was an HTML table's, its longest cell."""
+    if unit.kind != "row" or not chunk.metadata.get("rewritten"):
+        return unit.text
+    parts = re.split(r"(?<!\\)\|", unit.text)
+    return max((part.strip() for part in parts), key=len)

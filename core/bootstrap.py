@@ -92,7 +92,7 @@ class Inhouse:
             return self._shared.guards
         from core.guards import Guards
 
-        return Guards()
+        return Guards(self.settings.guards.max_answer_words)
 
     @cached_property
     def decision(self) -> Decision:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core import personal_data
 from core.injection import find_injection
+from core.orders import active_content
 from core.units import split_sentences
 
 if TYPE_CHECKING:
@@ -36,19 +39,36 @@ class GuardResult:
     reason: str = ""  # the name of the first check that failed
 
 
+_counting = threading.Lock()
+_trips: Counter[tuple[str, str]] = Counter()
+
+
+def count_trip(guard: str, reason: str) -> None:
+    with _counting:
+        _trips[guard, reason] += 1
+
+
+def trips() -> dict[tuple[str, str], int]:
+    """How often each (guard, reason) has said no in this process: guards are question, history and answer."""
+    with _counting:
+        return dict(_trips)
+
+
 class Guards:
     """Thread-safe. Building one imports Guardrails."""
 
-    def __init__(self) -> None:
-        self._question, self._answer = _build()
+    def __init__(self, max_answer_words: int = 400) -> None:
+        self._question, self._answer = _build(max_answer_words)
 
     def check_question(self, text: str) -> GuardResult:
         """Fails for control_characters and prompt_injection."""
-        return _run(self._question, text, {})
+        return _run("question", self._question, text, {})
 
     def check_answer(self, text: str, quotes: Sequence[str], sources: Sequence[str]) -> GuardResult:
-        """Fails for quote_not_in_source, repetition and leaked_prompt."""
-        return _run(self._answer, text, {"quotes": tuple(quotes), "sources": tuple(sources)})
+        """Fails for quote_not_in_source, citation_not_real, repetition, leaked_prompt, personal_data,
+        active_content and too_long. `text` may also be the beginning of an answer, as while streaming.
+        """
+        return _run("answer", self._answer, text, {"quotes": tuple(quotes), "sources": tuple(sources)})
 
 
 def control_characters(text: str) -> bool:
@@ -64,6 +84,12 @@ def unsupported_quote(quotes: Sequence[str], sources: Sequence[str]) -> str | No
         if not wanted or not any(wanted in source for source in folded):
             return quote
     return None
+
+
+def unreal_citation(text: str, count: int) -> str | None:
+    """The first citation mark that names none of the `count` quotes or passages."""
+    numbers = re.findall(r"\[(\d{1,4})\]", text)
+    return next((number for number in numbers if not 1 <= int(number) <= count), None)
 
 
 def repeats(text: str) -> bool:
@@ -85,7 +111,7 @@ def leaks_prompt(text: str, sources: Sequence[str], private: set[tuple[str, ...]
     }
 
 
-def _build() -> tuple[Guard, Guard]:
+def _build(max_answer_words: int) -> tuple[Guard, Guard]:
     with _without("nltk", "rfc3987_syntax"):
         import guardrails
     from guardrails.classes.rc import RC
@@ -120,6 +146,32 @@ def _build() -> tuple[Guard, Guard]:
             missing = unsupported_quote(metadata["quotes"], metadata["sources"])
             return outcome(missing is not None, "quote_not_in_source")
 
+    @register_validator(name="inhouse/real-citations", data_type="string")
+    class RealCitations(Validator):  # type: ignore[misc]
+        def _validate(self, value: str, metadata: dict[str, Any]) -> ValidationResult:
+            held = {mark for source in metadata["sources"] for mark in re.findall(r"\[\d{1,4}\]", source)}
+            said = " ".join(mark for mark in re.findall(r"\[\d{1,4}\]", value) if mark not in held)
+            return outcome(
+                unreal_citation(said, max(len(metadata["quotes"]), len(metadata["sources"]))) is not None,
+                "citation_not_real",
+            )
+
+    @register_validator(name="inhouse/no-foreign-data", data_type="string")
+    class NoForeignData(Validator):  # type: ignore[misc]
+        def _validate(self, value: str, metadata: dict[str, Any]) -> ValidationResult:
+            found = personal_data.foreign(value, list(metadata["sources"]))
+            return outcome(found is not None, "personal_data")
+
+    @register_validator(name="inhouse/no-active-content", data_type="string")
+    class NoActiveContent(Validator):  # type: ignore[misc]
+        def _validate(self, value: str, metadata: dict[str, Any]) -> ValidationResult:
+            return outcome(active_content(value), "active_content")
+
+    @register_validator(name="inhouse/length", data_type="string")
+    class Length(Validator):  # type: ignore[misc]
+        def _validate(self, value: str, metadata: dict[str, Any]) -> ValidationResult:
+            return outcome(len(value.split()) > max_answer_words, "too_long")
+
     @register_validator(name="inhouse/no-repetition", data_type="string")
     class NoRepetition(Validator):  # type: ignore[misc]
         def _validate(self, value: str, metadata: dict[str, Any]) -> ValidationResult:
@@ -135,13 +187,17 @@ def _build() -> tuple[Guard, Guard]:
         built.configure(allow_metrics_collection=False)
         return built.use(*(validator(on_fail=OnFailAction.NOOP) for validator in validators))
 
-    return guard(ControlCharacters, PromptInjection), guard(VerbatimQuotes, NoRepetition, NoLeakedPrompt)
+    return guard(ControlCharacters, PromptInjection), guard(
+        VerbatimQuotes, RealCitations, NoRepetition, NoLeakedPrompt, NoForeignData, NoActiveContent, Length
+    )
 
 
-def _run(guard: Guard, text: str, metadata: dict[str, Any]) -> GuardResult:
+def _run(name: str, guard: Guard, text: str, metadata: dict[str, Any]) -> GuardResult:
     """By the summaries of failed validators; `validation_passed` is not to be trusted for every on_fail."""
     result = guard.validate(text, metadata=metadata)
     reasons = [summary.failure_reason for summary in result.validation_summaries or ()]
+    for reason in reasons:
+        count_trip(name, str(reason))
     return GuardResult(passed=not reasons, reason=str(reasons[0]) if reasons else "")
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from core.interfaces import Decoding, Draft, Reading, Reranker, ScoredUnit
 from core.models.reader import unit_input
+from core.orders import is_order
 from core.settings import AnsweringSettings
 from core.types import Hit, Message, Usage
 from core.units import Unit, split_units
@@ -26,7 +27,8 @@ def read(question: str, hits: Sequence[Hit], reader: Reranker) -> Reading:
     for number, hit in enumerate(hits):
         for unit in split_units(hit.chunk.text):
             folded = fold(unit.in_context())
-            if " " in folded and folded not in seen and not _asks(unit):  # "Yes." alone says nothing
+            # "Yes." alone says nothing
+            if " " in folded and folded not in seen and not _asks(unit) and not is_order(unit):
                 seen.add(folded)
                 candidates.append((number, unit))
                 inputs.append(unit_input(hit.chunk, unit))

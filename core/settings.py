@@ -112,6 +112,18 @@ class AnsweringSettings(Section):
     min_confidence: float | None = Field(None, ge=0, le=1, description="overrides the calibrated threshold")
 
 
+class GuardSettings(Section):
+    max_answer_words: int = Field(400, ge=10, description="longer answers are not sent")
+
+
+class ObservationSettings(Section):
+    metrics_open: bool = Field(False, description="GET /metrics for everybody, not only admins and loopback")
+    otlp_endpoint: str = Field(
+        "", description="http://host:4318 of an OpenTelemetry collector; empty: no traces"
+    )
+    trace_questions: bool = Field(False, description="question and answer as attributes of traces")
+
+
 class FinetuneSettings(Section):
     pairs_per_document: int = Field(12, ge=1)
     test_share: float = Field(0.2, gt=0, lt=0.9)
@@ -220,6 +232,8 @@ class Settings(BaseSettings):
     retrieval: RetrievalSettings = RetrievalSettings()
     models: ModelSettings = ModelSettings()
     answering: AnsweringSettings = AnsweringSettings()
+    guards: GuardSettings = GuardSettings()
+    observation: ObservationSettings = ObservationSettings()
     finetune: FinetuneSettings = FinetuneSettings()
     service: ServiceSettings = ServiceSettings()
     log: LogSettings = LogSettings()

@@ -58,7 +58,8 @@ def _chunk(
         text=text,
         ordinal=ordinal,
         tokens=tokens,
-        metadata={} if page is None else {"page": page},
+        metadata=({} if page is None else {"page": page})
+        | ({"rewritten": True} if document.metadata.get("rewritten") else {}),
         labels=document.labels,
     )
 

@@ -19,12 +19,13 @@ from service import (
     routes_feedback,
     routes_health,
     routes_jobs,
+    routes_metrics,
     routes_page,
     routes_search,
 )
 from service.caching import open_cache
 from service.conversations import Conversations
-from service.conversing import Conversing
+from service.conversing import Conversing, Question, Reply
 from service.cors import allow_origins
 from service.database import Database
 from service.interactions import Interactions
@@ -33,9 +34,11 @@ from service.key_ring import KeyRing
 from service.keys import KeyStore
 from service.limiting import Counts, FailedTries, RateLimit
 from service.live import LiveInhouse
+from service.metrics import Metrics, watch_parts
 from service.middleware import RequestFrame
 from service.places import Places, provide_threads
 from service.retention import Sweeper
+from service.tracing import open_tracing
 from service.visibility import Visibility
 
 if TYPE_CHECKING:
@@ -61,6 +64,13 @@ def create_app(
     key_ring = KeyRing(KeyStore(database))
     counts = Counts.connect(settings.service.redis_url)
     limits = settings.limits
+    metrics, tracing = Metrics(), open_tracing(settings.observation)
+    watch_parts(metrics, live, database, settings.service)
+
+    def observe(question: Question, reply: Reply) -> None:
+        metrics.observe_reply(reply)
+        if tracing is not None:
+            tracing.observe(question, reply)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -74,24 +84,31 @@ def create_app(
         live.close()
         key_ring.note_use()
         await counts.close()
+        if tracing is not None:
+            tracing.close()
         database.close()
 
     app = FastAPI(title="Inhouse", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.settings = settings
     app.state.live = live
+    app.state.metrics = metrics
     app.state.database = database
     app.state.interactions = interactions
     app.state.queue = Queue(settings)
-    app.state.conversing = Conversing(settings, live, cache or open_cache(settings.service), interactions)
     app.state.key_ring = key_ring
     app.state.failed_tries = FailedTries(limits)
     app.state.rate_limit = RateLimit(limits, counts)
     app.state.places = Places(limits.answers_at_once, limits.queue, limits.queue_s)
     app.state.conversations = Conversations(database, settings.service.conversations)
     app.state.visibility = Visibility(live)
+    app.state.conversing = Conversing(
+        settings, live, cache or open_cache(settings.service), interactions, observe
+    )
     handlers.register(app)
     allow_origins(app, settings.service.cors_origins)
-    app.add_middleware(RequestFrame, max_body_bytes=settings.service.max_body_bytes)
+    app.add_middleware(
+        RequestFrame, max_body_bytes=settings.service.max_body_bytes, observe=metrics.observe_request
+    )
     for routes in (
         routes_chat,
         routes_conversations,
@@ -100,6 +117,7 @@ def create_app(
         routes_admin,
         routes_jobs,
         routes_health,
+        routes_metrics,
         routes_page,
     ):
         app.include_router(routes.router)

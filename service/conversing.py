@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -45,8 +45,14 @@ class Conversing:
     """Answers questions by the shared parts, from the cache where it can. Thread-safe; calls block."""
 
     def __init__(
-        self, settings: Settings, live: LiveInhouse, cache: Cache | None, log: Interactions | None
+        self,
+        settings: Settings,
+        live: LiveInhouse,
+        cache: Cache | None,
+        log: Interactions | None,
+        observe: Callable[[Question, Reply], None] | None = None,
     ) -> None:
+        self._observe = observe
         self._live = live
         self._cache = cache
         self._log = log
@@ -109,4 +115,7 @@ class Conversing:
         interaction = None
         if self._log is not None:
             interaction = self._log.record(question, answer, cached, timings, maker)
-        return Reply(answer, cached, timings, interaction)
+        reply = Reply(answer, cached, timings, interaction)
+        if self._observe is not None:
+            self._observe(question, reply)
+        return reply

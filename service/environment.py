@@ -6,6 +6,8 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +33,17 @@ def prepare() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
+
+
+@contextmanager
+def own_traces() -> Iterator[None]:
+    """Lets a tracer provider of ours be made, while the libraries' stay disabled."""
+    disabled = os.environ.pop("OTEL_SDK_DISABLED", None)
+    try:
+        yield
+    finally:
+        if disabled is not None:
+            os.environ["OTEL_SDK_DISABLED"] = disabled
 
 
 def stay_offline(settings: Settings, *model_ids: str) -> None:

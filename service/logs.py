@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,9 @@ _OWN_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
     "taskName",
 }
 
+# Of the request that is being served, in every thread that works for it.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
 
 class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
@@ -25,6 +29,8 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
         }
         row |= {name: value for name, value in record.__dict__.items() if name not in _OWN_FIELDS}
+        if current := request_id.get():
+            row.setdefault("request_id", current)
         if record.exc_info:
             row["trace"] = self.formatException(record.exc_info)
         return json.dumps(row, ensure_ascii=False, default=str)

@@ -10,11 +10,13 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service import logs
 from service.errors import error_body
 
 log = logging.getLogger("inhouse.access")
@@ -35,8 +37,16 @@ REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 class RequestFrame:
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    """`observe` is told route template, method, status and seconds of every request."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        observe: Callable[[str, str, int, float], None] | None = None,
+    ) -> None:
         self.app = app
+        self.observe = observe
         self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,6 +54,7 @@ class RequestFrame:
             await self.app(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send, self.max_body_bytes)
+        token = logs.request_id.set(exchange.request_id)
         try:
             await self.app(scope, exchange.receive, exchange.send)
         except Exception:
@@ -51,6 +62,9 @@ class RequestFrame:
             await exchange.send_fault()
         finally:
             exchange.write_log_line()
+            logs.request_id.reset(token)
+            if self.observe is not None:
+                self.observe(exchange.route, scope["method"], exchange.status, exchange.seconds)
 
 
 class Exchange:
@@ -68,6 +82,19 @@ class Exchange:
         self._received = 0
         self._status = 0
         self._started = time.perf_counter()
+
+    @property
+    def route(self) -> str:
+        """The template of the route that served it; `other` where none did."""
+        return str(getattr(self._scope.get("route"), "path", "other"))
+
+    @property
+    def status(self) -> int:
+        return self._status
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._started
 
     async def receive(self) -> Message:
         """Raises HTTPException 413 as soon as the body is, or is announced to be, larger than the limit."""

@@ -1,6 +1,7 @@
 """Markdown: the file's own text without front matter, HTML tables and lists in it written as Markdown.
 
-Metadata: `front_matter`, its plain values and lists of these.
+Metadata: `front_matter`, its plain values and lists of these; `rewritten` where HTML became Markdown, so that
+a table's row is not the file's own line.
 """
 
 from __future__ import annotations
@@ -26,9 +27,12 @@ class MarkdownLoader(FileLoader):
         text, front = split_front_matter(decode(data))
         title = front.pop("title", None)
         named = title.strip() if isinstance(title, str) else first_h1(text)
-        text = without_admonition_marks(replace_html_blocks(text, self.settings))
+        replaced = replace_html_blocks(text, self.settings)
+        rewritten = replaced != text
+        text = without_admonition_marks(replaced)
         kept = {str(key): shown for key, value in front.items() if (shown := _plain_value(value)) is not None}
-        return Converted(text, named, {"front_matter": kept} if kept else {})
+        metadata: dict[str, Any] = {"front_matter": kept} if kept else {}
+        return Converted(text, named, metadata | ({"rewritten": True} if rewritten else {}))
 
 
 def _plain_value(value: object) -> object:

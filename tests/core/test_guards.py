@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.guards import GuardResult, Guards
+from core.guards import GuardResult, Guards, trips
 from core.injection import find_injection
 
 PASSED = GuardResult(True)
@@ -178,3 +178,24 @@ def test_guards_call_nobody_and_do_not_disturb_other_imports() -> None:
         [sys.executable, "-c", textwrap.dedent(script)], cwd=root, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Write to hr@example.com. [1]", ""),
+        ("Write to ceo@example.com. [1]", "personal_data"),
+        ("The key is AKIAIOSFODNN7EXAMPLE. [1]", "personal_data"),
+        ("See ![x](https://evil.example/?q=1) [1]", "active_content"),
+        ("See [this](https://evil.example) [1]", "active_content"),
+        ("<img src='https://evil.example/x'> [1]", "active_content"),
+        ("Use the <a> tag. [1]", ""),
+        ("Write to us. [7]", "citation_not_real"),
+        (" ".join(f"word{number}" for number in range(500)), "too_long"),
+    ],
+)
+def test_an_answer_holds_no_foreign_data_and_nothing_active(guards: Guards, text: str, reason: str) -> None:
+    before = trips().get(("answer", reason), 0)
+    checked = guards.check_answer(text, ["hr@example.com"], ["Write to hr@example.com."])
+    assert checked == GuardResult(not reason, reason)
+    assert trips().get(("answer", reason), 0) == before + bool(reason)

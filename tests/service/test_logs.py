@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,3 +80,26 @@ def test_what_the_user_set_in_the_environment_stays() -> None:
     env = {**os.environ, "PYTHONPATH": str(root), "ANONYMIZED_TELEMETRY": "True"}
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, env=env)
     assert done.stdout == "True\n"
+
+
+def test_every_line_within_a_request_carries_its_id(standing: Standing) -> None:
+    written: list[str] = []
+    handler = logging.Handler()
+    handler.setFormatter(JsonLines())
+    handler.emit = lambda record: written.append(handler.format(record))  # type: ignore[method-assign]
+    log = logging.getLogger("inhouse.of_a_thread")
+    search = standing.inhouse.search
+
+    def logging_search(*arguments: Any) -> Any:
+        log.warning("deep within")
+        return search(*arguments)
+
+    standing.inhouse.search = logging_search  # type: ignore[method-assign]
+    log.addHandler(handler)
+    body = {"messages": [{"role": "user", "content": "paid leave"}], "stream": True}
+    standing.client.post("/v1/chat/completions", json=body, headers={"X-Request-ID": "abc-1"})
+    log.warning("outside")
+    log.removeHandler(handler)
+    inside, outside = (json.loads(line) for line in written)
+    assert inside["request_id"] == "abc-1"
+    assert "request_id" not in outside
