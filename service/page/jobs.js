@@ -1,0 +1,151 @@
+// Jobs: what is running, how far it is, what it said, how it ended.
+
+import {call} from "./api.js";
+import {announce, confirmed, counted, duration, make, number, when} from "./dom.js";
+
+const STATES = {queued: "waiting", running: "running", done: "done", failed: "failed", cancelled: "cancelled"};
+const KINDS = {reindex: "Reindex", retrain: "Retrain"};
+const SHOWN = 3; // besides those that are open
+
+export const isOpen = (job) => job.state === "queued" || job.state === "running";
+
+/* The section; `refresh` says whether a job is open, `ended` is called when one has ended. */
+export function jobs({ended}) {
+  const list = make("ul", {class: "cards"}), empty = make("p", {class: "hint"}), more = make("button", {type: "button", hidden: true}, "Show older jobs");
+  const element = make("section", {class: "panel", "aria-labelledby": "jobs-title"},
+    make("h3", {id: "jobs-title"}, "Jobs"), empty, list, more);
+  const cards = new Map();
+  let all = false;
+
+  more.onclick = () => { all = true; refresh(); };
+
+  async function refresh() {
+    let found;
+    try {
+      ({jobs: found} = await call("admin/jobs"));
+    } catch (error) {
+      empty.textContent = error.status === 404 ? "This server runs no jobs." : error.message;
+      empty.hidden = false;
+      return true; // look again soon
+    }
+    found.sort((one, other) => other.created.localeCompare(one.created));
+    empty.textContent = "Nothing has run yet. Reindex below after documents have changed.";
+    empty.hidden = found.length > 0;
+    const shown = found.filter((job, index) => all || index < SHOWN || isOpen(job));
+    more.hidden = shown.length === found.length;
+    for (const job of shown) {
+      const before = cards.get(job.id);
+      const entry = before ?? card(job.id, refresh);
+      cards.set(job.id, entry);
+      if (before && isOpen(before.job) && !isOpen(job)) {
+        announce(`${KINDS[job.kind] ?? job.kind}: ${STATES[job.state]}.`);
+        ended();
+      }
+      entry.update(job);
+    }
+    const wanted = shown.map((job) => cards.get(job.id).element);
+    if (wanted.some((child, index) => list.children[index] !== child) || list.children.length !== wanted.length) list.replaceChildren(...wanted);
+    return found.some(isOpen);
+  }
+
+  return {element, refresh};
+}
+
+function card(id, refresh) {
+  const name = make("b"), state = make("span", {class: "state"}), times = make("span", {class: "hint"});
+  const bar = make("progress", {"aria-label": "Progress"}), how = make("p", {class: "hint"});
+  const result = make("p", {class: "result"}), fault = make("p", {class: "fault"});
+  const failures = make("ul", {class: "failures", hidden: true});
+  const lines = make("pre", {class: "lines", tabindex: "0", role: "log", "aria-live": "off", "aria-label": "What the job said", hidden: true});
+  const showLines = make("button", {type: "button", "aria-expanded": "false"}, "Show log");
+  const cancel = make("button", {type: "button"}, "Cancel");
+  const entry = {job: null, element: make("li", {class: "card"},
+    make("div", {class: "head"}, name, state, times), bar, how, result, fault, failures,
+    make("div", {class: "buttons"}, showLines, cancel), lines)};
+
+  showLines.onclick = () => {
+    lines.hidden = !lines.hidden;
+    showLines.textContent = lines.hidden ? "Show log" : "Hide log";
+    showLines.setAttribute("aria-expanded", String(!lines.hidden));
+    readLines();
+  };
+  cancel.onclick = async () => {
+    const kind = KINDS[entry.job.kind] ?? entry.job.kind;
+    if (!await confirmed(`Cancel ${kind.toLowerCase()}?`, "What it has done so far is given up; what was in use stays in use.", "Cancel it")) return;
+    cancel.disabled = true;
+    try {
+      await call("admin/jobs/" + encodeURIComponent(id), {method: "DELETE"});
+      announce("The job is being cancelled.");
+    } catch (error) {
+      fault.textContent = error.message;
+      announce(error.message);
+      cancel.disabled = false;
+    }
+    refresh();
+  };
+
+  async function readLines() {
+    if (lines.hidden) return;
+    try {
+      const job = await call("admin/jobs/" + encodeURIComponent(id));
+      const atEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
+      lines.textContent = job.lines.map(({time, line}) => `${when(time)}  ${line}`).join("\n") || "Nothing yet.";
+      if (atEnd) lines.scrollTop = lines.scrollHeight;
+    } catch (error) {
+      lines.textContent = error.message;
+    }
+  }
+
+  entry.update = (job) => {
+    entry.job = job;
+    const open = isOpen(job), progress = job.progress;
+    name.textContent = KINDS[job.kind] ?? job.kind;
+    state.textContent = STATES[job.state] ?? job.state;
+    state.className = "state " + job.state;
+    times.textContent = timesOf(job);
+    bar.hidden = !open;
+    bar.setAttribute("aria-label", `Progress of ${name.textContent}`);
+    if (progress?.total) {
+      bar.max = progress.total;
+      bar.value = progress.done;
+    } else bar.removeAttribute("value");
+    how.textContent = open ? howFar(job) : "";
+    const {text, failed} = summary(job);
+    result.textContent = text;
+    failures.hidden = !failed.length;
+    failures.replaceChildren(...failed.map(({source, error}) => make("li", {}, make("b", {}, source), ": " + error)));
+    fault.textContent = job.error || "";
+    cancel.hidden = !open;
+    if (!open) cancel.disabled = false;
+    readLines();
+  };
+  return entry;
+}
+
+function timesOf({created, started, ended}) {
+  if (ended && started) return `${when(started, true)}, took ${duration((new Date(ended) - new Date(started)) / 1000)}`;
+  return started ? `since ${when(started, true)}` : `asked for ${when(created, true)}`;
+}
+
+function howFar({state, progress}) {
+  if (state === "queued") return "It waits for the worker.";
+  if (!progress) return "It is getting ready.";
+  const {done, total, unit, text, seconds_left: left} = progress;
+  const parts = [text, total ? `${number(done)} of ${counted(total, unit || "step", unit || "steps")}` : done ? `${number(done)} ${unit || ""}`.trim() : "",
+    left === null || left === undefined ? "" : `about ${duration(left)} left`];
+  return parts.filter(Boolean).join(" · ");
+}
+
+/* What came out, in a sentence, and the files that could not be read. */
+function summary({kind, state, result}) {
+  if (state !== "done" || !result) return {text: "", failed: []};
+  if (kind === "reindex") {
+    const changes = ["added", "updated", "moved", "deleted", "unchanged"].filter((name) => result[name]).map((name) => `${number(result[name])} ${name}`);
+    const head = `${counted(result.documents ?? 0, "document")}, ${counted(result.chunks ?? 0, "passage")}`;
+    const failed = result.failed ?? [];
+    const unread = failed.length ? ` ${counted(failed.length, "file")} could not be read:` : "";
+    return {text: `${head}${changes.length ? ": " + changes.join(", ") : ""}.${unread}`, failed};
+  }
+  const verdict = result.promoted ? "is in use now" : "was not put to use";
+  return {text: result.adapter ? `${result.adapter} ${verdict}: ${result.reason}` : "", failed: []};
+}
