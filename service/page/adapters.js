@@ -59,7 +59,7 @@ export function adapters({started}) {
 function retrainForm(fault, started) {
   const kind = make("select", {id: "kind"}, ...[["reader", "Reader (the built-in answerer)"], ["causal", "Causal language model"], ["seq2seq", "Sequence-to-sequence model"]]
     .map(([value, text]) => make("option", {value}, text)));
-  const form = make("form", {class: "work"},
+  const form = make("form", {class: "work", "aria-label": "Retrain"},
     make("label", {for: "kind"}, "Tune a model on these documents"), kind,
     make("p", {class: "hint"}, "It takes minutes to hours. The result is put to use only where a comparison on held-out documents finds it better."),
     make("button", {class: "main"}, "Retrain"));
@@ -105,6 +105,6 @@ function flat(value, path = "") {
 function shown(value, name = "") {
   if (value === null || value === undefined) return "–";
   if (typeof value !== "number") return Array.isArray(value) ? value.join(", ") : String(value);
-  if (name && name !== "questions" && value >= 0 && value <= 1) return (value * 100).toFixed(1) + " %";
+  if (name && name !== "questions" && value >= 0 && value <= 1) return (value * 100).toFixed(1) + "\u00a0%";
   return Number.isInteger(value) ? number(value) : String(Math.round(value * 10_000) / 10_000);
 }

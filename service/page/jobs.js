@@ -116,7 +116,8 @@ function card(id, refresh) {
     failures.replaceChildren(...failed.map(({source, error}) => make("li", {}, make("b", {}, source), ": " + error)));
     fault.textContent = job.error || "";
     cancel.hidden = !open;
-    if (!open) cancel.disabled = false;
+    cancel.disabled = Boolean(job.cancel_asked);
+    cancel.textContent = job.cancel_asked ? "Being cancelled" : "Cancel";
     readLines();
   };
   return entry;

@@ -83,20 +83,15 @@ function labelsOf({collection, tags, language, groups} = {}) {
 
 function reindexForm(fault, started) {
   const paths = make("textarea", {id: "paths", rows: "2", spellcheck: "false", "aria-describedby": "paths-hint"}), full = make("input", {type: "checkbox", id: "full"});
-  const element = make("form", {class: "work"},
+  const element = make("form", {class: "work", "aria-label": "Reindex"},
     make("label", {for: "paths"}, "Folders to bring up to date"), paths,
-    make("p", {class: "hint", id: "paths-hint"}, "One a line, as the server sees them. New and changed files are read, removed ones are forgotten."),
+    make("p", {class: "hint", id: "paths-hint"}, "One a line, as the server sees them; none means all that are indexed. New and changed files are read, removed ones are forgotten."),
     make("label", {class: "check"}, full, "Build everything anew"),
     make("button", {class: "main"}, "Reindex"));
   let suggested = "";
   element.onsubmit = async (event) => {
     event.preventDefault();
     const wanted = paths.value.split("\n").map((line) => line.trim()).filter(Boolean);
-    if (!wanted.length) {
-      fault.textContent = "Name at least one folder to reindex.";
-      paths.focus();
-      return;
-    }
     try {
       await call("admin/reindex", {method: "POST", body: {paths: wanted, full: full.checked}});
       fault.textContent = "";

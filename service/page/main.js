@@ -34,6 +34,7 @@ async function route() {
   closeList();
   byId("ask-view").hidden = managing;
   byId("manage-view").hidden = !managing;
+  byId("show-past").classList.toggle("away", managing);
   for (const link of byId("views").children) {
     if ((link.hash === "#manage") === managing) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -80,8 +81,17 @@ byId("key-form").onsubmit = async (event) => {
   if (!key) return;
   keepKey(key);
   keyFault.textContent = "";
-  await mayManage();
-  if (!hasKey()) return; // it was refused, and the dialog says so
+  try {
+    await call("v1/models");
+  } catch (error) {
+    if (error.status === 401) return; // the dialog says so already
+    if (error.status !== 503) { // a server that is not ready yet has looked at the key
+      forgetKey();
+      keyFault.textContent = error.message;
+      secret.focus();
+      return;
+    }
+  }
   keyDialog.close();
   announce("The key is in use.");
   await start();
