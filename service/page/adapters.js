@@ -1,18 +1,30 @@
 // Adapters: what was tuned, how good it is, which one answers.
 
 import {call} from "./api.js";
-import {announce, make, number, when} from "./dom.js";
+import {announce, button, hint, make, number, when} from "./dom.js";
 
 const NAMES = {
-  questions: "questions asked", right: "done right", evidence_cited: "right passage cited", over_refusal: "declined though covered",
-  unanswerable_refused: "uncovered questions declined", offtopic_refused: "off-topic questions declined", injection_refused: "attacks refused",
+  questions: "questions asked",
+  right: "done right",
+  evidence_cited: "right passage cited",
+  over_refusal: "declined though covered",
+  unanswerable_refused: "uncovered questions declined",
+  offtopic_refused: "off-topic questions declined",
+  injection_refused: "attacks refused",
 };
+
+const KINDS = [
+  ["reader", "Reader (the built-in answerer)"],
+  ["causal", "Causal language model"],
+  ["seq2seq", "Sequence-to-sequence model"],
+];
 
 /* The section; `started` is called when a job has been asked for. */
 export function adapters({started}) {
-  const list = make("ul", {class: "cards"}), hint = make("p", {class: "hint"}), fault = make("p", {class: "fault", role: "alert"});
+  const list = make("ul", {class: "cards"}), said = hint("");
+  const fault = make("p", {class: "fault", role: "alert"});
   const element = make("section", {class: "panel", "aria-labelledby": "adapters-title"},
-    make("h3", {id: "adapters-title"}, "Adapters"), retrainForm(fault, started), fault, hint, list);
+    make("h3", {id: "adapters-title"}, "Adapters"), retrainForm(fault, started), fault, said, list);
 
   async function refresh() {
     try {
@@ -24,21 +36,24 @@ export function adapters({started}) {
 
   function draw(models) {
     const active = models.filter((model) => model.active);
-    hint.textContent = !models.length ? "No adapter has been tuned yet; the one that came with Inhouse answers."
-      : active.length ? "" : "The adapter that came with Inhouse answers.";
+    const none = models.length ? "The adapter that came" : "No adapter has been tuned yet; the one that came";
+    said.textContent = active.length ? "" : none + " with Inhouse answers.";
     list.replaceChildren(...[...models].reverse().map(card));
   }
 
   function card({id, kind, base, created, active, metrics}) {
-    const activate = () => change(`admin/models/${encodeURIComponent(id)}/activate`, {}, `${id} answers from the next question on.`);
-    const back = () => change("admin/models/rollback", {kind}, `${id} is rolled back: what was in use before it answers again.`);
-    const action = active
-      ? make("button", {type: "button", "aria-label": `Roll back ${id}`, onclick: back}, "Roll back")
-      : make("button", {type: "button", "aria-label": `Activate ${id}`, onclick: activate}, "Activate");
+    const path = `admin/models/${encodeURIComponent(id)}/activate`;
+    const activate = () => change(path, {}, `${id} answers from the next question on.`);
+    const back = () => change("admin/models/rollback", {kind}, `${id} is rolled back; what was before it answers.`);
     return make("li", {class: "card"},
-      make("div", {class: "head"}, make("b", {}, id), active ? make("span", {class: "state done"}, "in use") : "",
-        make("span", {class: "hint"}, [`${kind}, from ${base}`, when(created, true)].filter(Boolean).join(" · "))),
-      figures(metrics), make("div", {class: "buttons"}, action));
+      make("div", {class: "head"},
+        make("b", {}, id),
+        active ? make("span", {class: "state done"}, "in use") : "",
+        make("span", {class: "hint"}, `${kind}, from ${base} · ${when(created, true)}`)),
+      figures(metrics),
+      make("div", {class: "buttons"}, active
+        ? button("Roll back", back, {"aria-label": `Roll back ${id}`})
+        : button("Activate", activate, {"aria-label": `Activate ${id}`})));
   }
 
   async function change(path, body, done) {
@@ -57,11 +72,10 @@ export function adapters({started}) {
 }
 
 function retrainForm(fault, started) {
-  const kind = make("select", {id: "kind"}, ...[["reader", "Reader (the built-in answerer)"], ["causal", "Causal language model"], ["seq2seq", "Sequence-to-sequence model"]]
-    .map(([value, text]) => make("option", {value}, text)));
+  const kind = make("select", {id: "kind"}, ...KINDS.map(([value, text]) => make("option", {value}, text)));
   const form = make("form", {class: "work", "aria-label": "Retrain"},
     make("label", {for: "kind"}, "Tune a model on these documents"), kind,
-    make("p", {class: "hint"}, "It takes minutes to hours. The result is put to use only where a comparison on held-out documents finds it better."),
+    hint("It takes minutes to hours. The result is put to use only where it proves better on held-out documents."),
     make("button", {class: "main"}, "Retrain"));
   form.onsubmit = async (event) => {
     event.preventDefault();
@@ -82,23 +96,31 @@ function figures(metrics) {
   const {base, tuned, ...others} = metrics ?? {};
   const rest = flat(others), parts = [];
   if (base && tuned) {
-    const names = [...new Set([...Object.keys(base), ...Object.keys(tuned)])];
-    const heads = ["Measured", "Before", "Tuned"].map((name) => make("th", {scope: "col"}, name));
-    parts.push(make("div", {class: "wide"}, make("table", {class: "figures"}, make("thead", {}, make("tr", {}, ...heads)),
-      make("tbody", {}, ...names.map((name) => make("tr", {}, make("th", {scope: "row"}, NAMES[name] ?? name.replaceAll("_", " ")),
-        make("td", {class: "figure"}, shown(base[name], name)), make("td", {class: "figure"}, shown(tuned[name], name))))))));
+    parts.push(compared(base, tuned));
   } else rest.unshift(...flat({...(base && {base}), ...(tuned && {tuned})}));
   if (rest.length) {
     const terms = rest.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, shown(value))]);
     parts.push(make("details", {}, make("summary", {}, "All figures"), make("dl", {}, ...terms)));
   }
-  return parts.length ? make("div", {class: "measured"}, ...parts) : make("p", {class: "hint"}, "It was not measured.");
+  return parts.length ? make("div", {class: "measured"}, ...parts) : hint("It was not measured.");
+}
+
+function compared(base, tuned) {
+  const names = [...new Set([...Object.keys(base), ...Object.keys(tuned)])];
+  const heads = ["Measured", "Before", "Tuned"].map((name) => make("th", {scope: "col"}, name));
+  const rows = names.map((name) => make("tr", {},
+    make("th", {scope: "row"}, NAMES[name] ?? name.replaceAll("_", " ")),
+    make("td", {class: "figure"}, shown(base[name], name)),
+    make("td", {class: "figure"}, shown(tuned[name], name))));
+  return make("div", {class: "wide"},
+    make("table", {class: "figures"}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)));
 }
 
 function flat(value, path = "") {
   return Object.entries(value).flatMap(([name, inner]) => {
     const at = (path ? path + ", " : "") + name.replaceAll("_", " ");
-    return inner !== null && typeof inner === "object" && !Array.isArray(inner) ? flat(inner, at) : [[at, inner]];
+    const nested = inner !== null && typeof inner === "object" && !Array.isArray(inner);
+    return nested ? flat(inner, at) : [[at, inner]];
   });
 }
 

@@ -1,6 +1,6 @@
 // One answer on the page: its text with numbers that open their sources, the sources, how it was made.
 
-import {counted, make} from "./dom.js";
+import {button, counted, hint, make} from "./dom.js";
 import {openDocument} from "./document.js";
 import {ratings} from "./feedback.js";
 import {blocks, inline} from "./markdown.js";
@@ -12,9 +12,10 @@ const KINDS = {
 };
 
 /* Fills a list item with a complete answer: text and what the reply or the stored turn says about it. */
-export function showAnswer(item, text, {answer_type: kind, citations, interaction_id: interaction, cached, timings_ms: timings}) {
-  const sources = citations ?? [];
-  const body = make("div", {class: "text"}, ...blocks(text, {level: 4, words: (part) => numbered(part, sources)}));
+export function showAnswer(item, text, reply) {
+  const {answer_type: kind, interaction_id: interaction, cached, timings_ms: timings} = reply;
+  const sources = reply.citations ?? [], words = (part) => numbered(part, sources);
+  const body = make("div", {class: "text"}, ...blocks(text, {level: 4, words}));
   item.classList.toggle("declined", kind in KINDS);
   item.replaceChildren(make("span", {class: "unseen"}, "Inhouse: "));
   if (kind in KINDS) item.append(make("p", {class: "kind"}, KINDS[kind]));
@@ -34,7 +35,7 @@ function numbered(text, sources) {
   return text.split(/ ?(\[\d+\])/).flatMap((part) => {
     const number = /^\[(\d+)\]$/.exec(part)?.[1];
     const citation = number && sources.find((source) => String(source.id) === number);
-    return citation ? numberOf(citation, "Read the quote") : inline(part);
+    return citation ? ["\u2060", numberOf(citation, "Read the quote")] : inline(part); // on the line of its text
   });
 }
 
@@ -44,13 +45,14 @@ function list(sources) {
     make("ol", {}, ...grouped(sources).map(passage)));
 }
 
+const PLACE = ["source", "title", "heading", "page"];
+
 /* Quotes that follow each other from one place of one document stand under one title. */
 function grouped(sources) {
   const groups = [];
   for (const citation of sources) {
     const before = groups.at(-1)?.[0];
-    const same = before && ["source", "title", "heading", "page"].every((name) => before[name] === citation[name]);
-    if (same) groups.at(-1).push(citation);
+    if (before && PLACE.every((name) => before[name] === citation[name])) groups.at(-1).push(citation);
     else groups.push([citation]);
   }
   return groups;
@@ -61,7 +63,7 @@ function passage(citations) {
   const where = [heading, source, page ? `page ${page}` : ""].filter(Boolean).join(" · ");
   return make("li", {},
     make("h4", {}, title || source),
-    make("p", {class: "hint"}, where),
+    hint(where),
     make("ol", {class: "quotes"}, ...citations.map(quote)));
 }
 
@@ -69,7 +71,7 @@ function quote(citation) {
   const copies = citation.also_in ?? [];
   const links = copies.flatMap((copy, index) => [
     index ? ", " : "",
-    make("button", {type: "button", class: "link", onclick: () => openDocument(citation, copy)}, copy),
+    button(copy, () => openDocument(citation, copy), {class: "link"}),
   ]);
   return make("li", {"data-id": citation.id},
     numberOf(citation, "Show in its document"),
@@ -78,11 +80,11 @@ function quote(citation) {
 }
 
 function numberOf(citation, action) {
-  return make("button", {
-    type: "button", class: "number", title: `${action}: ${place(citation)}`,
+  return button(String(citation.id), () => openDocument(citation), {
+    class: "number",
+    title: `${action}: ${place(citation)}`,
     "aria-label": `Source ${citation.id}: ${place(citation)}. ${action}.`,
-    onclick: () => openDocument(citation),
-  }, String(citation.id));
+  });
 }
 
 const place = ({title, heading, source}) => [title || source, heading].filter(Boolean).join(", ");

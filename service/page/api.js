@@ -1,6 +1,8 @@
 // Requests to the server that sent this page: with the key where there is one, and faults in whole sentences.
 
 const KEY = "inhouse-key";
+const AWAY = "The server cannot be reached. Check your connection and try again; if that does not help, "
+  + "tell whoever runs this assistant.";
 
 export const hasKey = () => sessionStorage.getItem(KEY) !== null;
 export const keepKey = (key) => sessionStorage.setItem(KEY, key);
@@ -21,10 +23,10 @@ export async function request(path, {method = "GET", body, signal} = {}) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(path, {method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body)});
+    response = await fetch(path, {method, headers, signal, body: JSON.stringify(body)});
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Fault("The server cannot be reached. Check your connection and try again; if that does not help, tell whoever runs this assistant.");
+    throw new Fault(AWAY);
   }
   if (response.ok) return response;
   throw await fault(response);
@@ -44,7 +46,8 @@ async function fault(response) {
   }
   const wait = response.status === 429 ? response.headers.get("retry-after") : null;
   const later = wait ? ` Try again in ${wait} ${wait === "1" ? "second" : "seconds"}.` : "";
-  return new Fault((message ?? `The server answered with status ${response.status}.`) + later, response.status, code);
+  const told = message ?? `The server answered with status ${response.status}.`;
+  return new Fault(told + later, response.status, code);
 }
 
 /* The payloads of a stream of server-sent events without the closing [DONE]. Comments are heartbeats. */
@@ -57,7 +60,8 @@ export async function* events(response) {
     const parts = (rest + value.replaceAll("\r\n", "\n")).split("\n\n");
     rest = parts.pop();
     for (const part of parts) {
-      const data = part.split("\n").filter((line) => line.startsWith("data:")).map((line) => line.slice(5).trim()).join("\n");
+      const lines = part.split("\n").filter((line) => line.startsWith("data:"));
+      const data = lines.map((line) => line.slice(5).trim()).join("\n");
       if (data && data !== "[DONE]") yield JSON.parse(data);
     }
   }

@@ -1,7 +1,7 @@
 // The conversations that the server keeps for this asker.
 
 import {call} from "./api.js";
-import {announce, byId, confirmed, make, when} from "./dom.js";
+import {announce, button, byId, confirmed, make, when} from "./dom.js";
 import {current} from "./talk.js";
 
 const past = byId("past"), list = byId("past-list"), toggle = byId("show-past");
@@ -31,12 +31,19 @@ export function markCurrent() {
 function entry({id, title, updated}) {
   const link = "#c-" + encodeURIComponent(id);
   return make("li", {},
-    make("a", {href: link, "aria-current": id === current() ? "true" : null}, make("span", {class: "title"}, title), make("time", {datetime: updated}, when(updated))),
-    make("button", {type: "button", class: "quiet", title: "Delete", "aria-label": "Delete conversation: " + title, onclick: () => remove(id, title)}, "×"));
+    make("a", {href: link, "aria-current": id === current() ? "true" : null},
+      make("span", {class: "title"}, title),
+      make("time", {datetime: updated}, when(updated))),
+    button("×", () => remove(id, title), {
+      class: "quiet",
+      title: "Delete",
+      "aria-label": "Delete conversation: " + title,
+    }));
 }
 
 async function remove(id, title) {
-  if (!await confirmed("Delete this conversation?", `“${title}” and its answers are deleted for good.`, "Delete")) return;
+  const text = `“${title}” and its answers are deleted for good.`;
+  if (!await confirmed("Delete this conversation?", text, "Delete")) return;
   try {
     await call("v1/conversations/" + encodeURIComponent(id), {method: "DELETE"});
   } catch (error) {

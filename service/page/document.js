@@ -1,11 +1,12 @@
 // A document as it is indexed, with the quoted passage highlighted.
 
 import {call} from "./api.js";
-import {announce, byId, make} from "./dom.js";
+import {announce, button, byId, hint, make} from "./dom.js";
 import {blocks} from "./markdown.js";
 
 const dialog = byId("document"), shown = byId("document-text"), note = byId("document-note");
 const choice = byId("document-choice");
+const GONE = "This document is no longer there for you: it was removed, renamed, or is meant for others.";
 let latest = 0; // the newest wish, so that a slow answer to an older one is not shown
 
 /* Opens a citation's document, or its copy at another `source`, where the quote stands. */
@@ -13,7 +14,7 @@ export async function openDocument(citation, source = citation.source) {
   const wish = ++latest;
   byId("document-title").textContent = citation.title || source;
   byId("document-place").textContent = source;
-  shown.replaceChildren(make("p", {class: "hint"}, "The document is being fetched …"));
+  shown.replaceChildren(hint("The document is being fetched …"));
   choice.hidden = true;
   say("");
   if (!dialog.open) dialog.showModal();
@@ -24,7 +25,7 @@ export async function openDocument(citation, source = citation.source) {
   } catch (error) {
     if (wish !== latest) return;
     shown.replaceChildren();
-    say(error.status === 404 ? "This document is no longer there for you: it was removed, renamed, or is meant for others." : error.message);
+    say(error.status === 404 ? GONE : error.message);
   }
 }
 
@@ -32,9 +33,10 @@ function show(documents, document, citation) {
   byId("document-title").textContent = document.title || document.source;
   shown.replaceChildren(...document.sections.map(section));
   choice.hidden = documents.length < 2;
-  choice.replaceChildren(...documents.map((other, index) => make("button", {
-    type: "button", "aria-pressed": String(other === document), onclick: () => show(documents, other, citation),
-  }, `${index + 1} of ${documents.length}`)));
+  choice.replaceChildren(...documents.map((other, index) =>
+    button(`${index + 1} of ${documents.length}`, () => show(documents, other, citation), {
+      "aria-pressed": String(other === document),
+    })));
   const marks = highlight(citation);
   if (!marks.length) {
     say("The quote is not in this document any more: it has been changed since the answer was given.");
@@ -54,7 +56,8 @@ function section({heading, text, page}) {
   const names = heading ? heading.split(" > ") : [];
   const element = make("section", {"data-heading": heading});
   if (names.length) {
-    element.append(make("h" + Math.min(6, names.length + 2), {}, names.at(-1), page ? make("small", {}, `page ${page}`) : ""));
+    const tag = "h" + Math.min(6, names.length + 2);
+    element.append(make(tag, {}, names.at(-1), page ? make("small", {}, `page ${page}`) : ""));
   }
   element.append(...blocks(text, {level: Math.min(6, names.length + 3)}));
   return element;
@@ -110,7 +113,10 @@ function mark(element, wanted) {
   const [first, from] = places[at], [last, until] = places[at + wanted.length - 1];
   return nodes.slice(nodes.indexOf(first), nodes.indexOf(last) + 1)
     .filter((node) => node.data.trim())
-    .map((node) => wrap(node, node === first ? from : 0, node === last ? withEnd(node.data, until + 1) : node.data.length));
+    .map((node) => {
+      const end = node === last ? withEnd(node.data, until + 1) : node.data.length;
+      return wrap(node, node === first ? from : 0, end);
+    });
 }
 
 /* With the full stop, bracket or quotation mark that ends the quote. */

@@ -15,6 +15,11 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+export const button = (text, onclick, attributes = {}) =>
+  make("button", {type: "button", onclick, ...attributes}, text);
+
+export const hint = (text, attributes = {}) => make("p", {class: "hint", ...attributes}, text);
+
 /* Says something to people who use a screen reader. */
 export function announce(text) {
   const status = byId("status");

@@ -1,23 +1,23 @@
 // Jobs: what is running, how far it is, what it said, how it ended.
 
 import {call} from "./api.js";
-import {announce, confirmed, counted, duration, make, number, when} from "./dom.js";
+import {announce, button, confirmed, counted, duration, hint, make, number, when} from "./dom.js";
 
-const STATES = {queued: "waiting", running: "running", done: "done", failed: "failed", cancelled: "cancelled"};
+const STATES = {queued: "waiting"}; // the others are shown as they are called
 const KINDS = {reindex: "Reindex", retrain: "Retrain"};
+const CHANGES = ["added", "updated", "moved", "deleted", "unchanged"];
 const SHOWN = 3; // besides those that are open
 
 export const isOpen = (job) => job.state === "queued" || job.state === "running";
 
 /* The section; `refresh` says whether a job is open, `ended` is called when one has ended. */
 export function jobs({ended}) {
-  const list = make("ul", {class: "cards"}), empty = make("p", {class: "hint"}), more = make("button", {type: "button", hidden: true}, "Show older jobs");
+  const list = make("ul", {class: "cards"}), empty = hint("");
+  const more = button("Show older jobs", () => { all = true; refresh(); }, {hidden: true});
   const element = make("section", {class: "panel", "aria-labelledby": "jobs-title"},
     make("h3", {id: "jobs-title"}, "Jobs"), empty, list, more);
   const cards = new Map();
   let all = false;
-
-  more.onclick = () => { all = true; refresh(); };
 
   async function refresh() {
     let found;
@@ -38,13 +38,14 @@ export function jobs({ended}) {
       const entry = before ?? card(job.id, refresh);
       cards.set(job.id, entry);
       if (before && isOpen(before.job) && !isOpen(job)) {
-        announce(`${KINDS[job.kind] ?? job.kind}: ${STATES[job.state]}.`);
+        announce(`${KINDS[job.kind] ?? job.kind}: ${job.state}.`);
         ended();
       }
       entry.update(job);
     }
     const wanted = shown.map((job) => cards.get(job.id).element);
-    if (wanted.some((child, index) => list.children[index] !== child) || list.children.length !== wanted.length) list.replaceChildren(...wanted);
+    const same = list.children.length === wanted.length && wanted.every((child, at) => list.children[at] === child);
+    if (!same) list.replaceChildren(...wanted); // else the focus stays where it is
     return found.some(isOpen);
   }
 
@@ -53,12 +54,18 @@ export function jobs({ended}) {
 
 function card(id, refresh) {
   const name = make("b"), state = make("span", {class: "state"}), times = make("span", {class: "hint"});
-  const bar = make("progress", {"aria-label": "Progress"}), how = make("p", {class: "hint"});
+  const bar = make("progress"), how = hint("");
   const result = make("p", {class: "result"}), fault = make("p", {class: "fault"});
   const failures = make("ul", {class: "failures", hidden: true});
-  const lines = make("pre", {class: "lines", tabindex: "0", role: "log", "aria-live": "off", "aria-label": "What the job said", hidden: true});
-  const showLines = make("button", {type: "button", "aria-expanded": "false"}, "Show log");
-  const cancel = make("button", {type: "button"}, "Cancel");
+  const lines = make("pre", {
+    class: "lines",
+    tabindex: "0",
+    role: "log",
+    "aria-live": "off",
+    "aria-label": "What the job said",
+    hidden: true,
+  });
+  const showLines = button("Show log", null, {"aria-expanded": "false"}), cancel = button("Cancel");
   const entry = {job: null, element: make("li", {class: "card"},
     make("div", {class: "head"}, name, state, times), bar, how, result, fault, failures,
     make("div", {class: "buttons"}, showLines, cancel), lines)};
@@ -71,7 +78,8 @@ function card(id, refresh) {
   };
   cancel.onclick = async () => {
     const kind = KINDS[entry.job.kind] ?? entry.job.kind;
-    if (!await confirmed(`Cancel ${kind.toLowerCase()}?`, "What it has done so far is given up; what was in use stays in use.", "Cancel it")) return;
+    const text = "What it has done so far is given up; what was in use stays in use.";
+    if (!await confirmed(`Cancel ${kind.toLowerCase()}?`, text, "Cancel it")) return;
     cancel.disabled = true;
     try {
       await call("admin/jobs/" + encodeURIComponent(id), {method: "DELETE"});
@@ -89,7 +97,8 @@ function card(id, refresh) {
     try {
       const job = await call("admin/jobs/" + encodeURIComponent(id));
       const atEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
-      lines.textContent = job.lines.map(({time, line}) => `${when(time)}  ${line}`).join("\n") || "Nothing yet.";
+      const said = job.lines.map(({time, line}) => `${when(time)}  ${line}`);
+      lines.textContent = said.join("\n") || "Nothing yet.";
       if (atEnd) lines.scrollTop = lines.scrollHeight;
     } catch (error) {
       lines.textContent = error.message;
@@ -113,7 +122,8 @@ function card(id, refresh) {
     const {text, failed} = summary(job);
     result.textContent = text;
     failures.hidden = !failed.length;
-    failures.replaceChildren(...failed.map(({source, error}) => make("li", {}, make("b", {}, source), ": " + error)));
+    failures.replaceChildren(...failed.map(({source, error}) =>
+      make("li", {}, make("b", {}, source), ": " + error)));
     fault.textContent = job.error || "";
     cancel.hidden = !open;
     cancel.disabled = Boolean(job.cancel_asked);
@@ -124,7 +134,8 @@ function card(id, refresh) {
 }
 
 function timesOf({created, started, ended}) {
-  if (ended && started) return `${when(started, true)}, took ${duration((new Date(ended) - new Date(started)) / 1000)}`;
+  const seconds = (new Date(ended) - new Date(started)) / 1000;
+  if (ended && started) return `${when(started, true)}, took ${duration(seconds)}`;
   return started ? `since ${when(started, true)}` : `asked for ${when(created, true)}`;
 }
 
@@ -132,16 +143,16 @@ function howFar({state, progress}) {
   if (state === "queued") return "It waits for the worker.";
   if (!progress) return "It is getting ready.";
   const {done, total, unit, text, seconds_left: left} = progress;
-  const parts = [text, total ? `${number(done)} of ${counted(total, unit || "step", unit || "steps")}` : done ? `${number(done)} ${unit || ""}`.trim() : "",
-    left === null || left === undefined ? "" : `about ${duration(left)} left`];
-  return parts.filter(Boolean).join(" · ");
+  const far = total ? `${number(done)} of ${number(total)} ${unit ?? ""}` : done ? `${number(done)} ${unit ?? ""}` : "";
+  const soon = left === null || left === undefined ? "" : `about ${duration(left)} left`;
+  return [text, far.trim(), soon].filter(Boolean).join(" · ");
 }
 
 /* What came out, in a sentence, and the files that could not be read. */
 function summary({kind, state, result}) {
   if (state !== "done" || !result) return {text: "", failed: []};
   if (kind === "reindex") {
-    const changes = ["added", "updated", "moved", "deleted", "unchanged"].filter((name) => result[name]).map((name) => `${number(result[name])} ${name}`);
+    const changes = CHANGES.filter((name) => result[name]).map((name) => `${number(result[name])} ${name}`);
     const head = `${counted(result.documents ?? 0, "document")}, ${counted(result.chunks ?? 0, "passage")}`;
     const failed = result.failed ?? [];
     const unread = failed.length ? ` ${counted(failed.length, "file")} could not be read:` : "";

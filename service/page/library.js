@@ -1,7 +1,7 @@
 // The documents that are indexed: find, delete, bring up to date.
 
 import {call} from "./api.js";
-import {announce, confirmed, counted, make, number, when} from "./dom.js";
+import {announce, button, confirmed, counted, hint, make, number, when} from "./dom.js";
 
 const SHOWN = 100;
 
@@ -9,20 +9,18 @@ const SHOWN = 100;
 export function library({started}) {
   let documents = [], all = false;
   const filter = make("input", {type: "search", id: "filter", placeholder: "Title, path or label"});
-  const count = make("p", {class: "hint", role: "status"}), fault = make("p", {class: "fault", role: "alert"});
-  const rows = make("tbody"), more = make("button", {type: "button", hidden: true});
+  const count = hint("", {role: "status"}), fault = make("p", {class: "fault", role: "alert"});
+  const rows = make("tbody"), more = button("", () => { all = true; draw(); }, {hidden: true});
+  const heads = ["Document", "Passages", "Indexed"].map((name) => make("th", {scope: "col"}, name));
+  heads.push(make("th", {scope: "col", class: "last"}, make("span", {class: "unseen"}, "Delete")));
   const table = make("table", {class: "documents"},
-    make("caption", {class: "unseen"}, "Indexed documents"),
-    make("thead", {}, make("tr", {}, ...["Document", "Passages", "Indexed", "Delete"].map((name, index) =>
-      make("th", {scope: "col", class: index === 3 ? "last" : null}, index === 3 ? make("span", {class: "unseen"}, name) : name)))),
-    rows);
+    make("caption", {class: "unseen"}, "Indexed documents"), make("thead", {}, make("tr", {}, ...heads)), rows);
   const form = reindexForm(fault, started);
   const element = make("section", {class: "panel", "aria-labelledby": "library-title"},
     make("h3", {id: "library-title"}, "Documents"), form.element, fault,
     make("label", {for: "filter"}, "Find a document"), filter, count, table, more);
 
   filter.oninput = () => { all = false; draw(); };
-  more.onclick = () => { all = true; draw(); };
 
   async function refresh() {
     try {
@@ -44,22 +42,27 @@ export function library({started}) {
     table.hidden = !found.length;
     more.hidden = shown.length === found.length;
     more.textContent = `Show all ${number(found.length)}`;
-    count.textContent = !documents.length ? "Nothing is indexed yet. Name a folder above and choose Reindex."
-      : words.length ? `${number(found.length)} of ${counted(documents.length, "document")}` : counted(documents.length, "document");
+    const total = counted(documents.length, "document");
+    if (!documents.length) count.textContent = "Nothing is indexed yet. Name a folder above and choose Reindex.";
+    else count.textContent = words.length ? `${number(found.length)} of ${total}` : total;
   }
 
   function row(document) {
     const {title, source, root, chunks, indexed_at: indexed} = document;
     const labels = labelsOf(document.labels);
     return make("tr", {},
-      make("th", {scope: "row"}, make("b", {}, title || source), make("span", {class: "hint", title: `${root}/${source}`}, source), labels ? make("span", {class: "hint"}, labels) : ""),
+      make("th", {scope: "row"},
+        make("b", {}, title || source),
+        make("span", {class: "hint", title: `${root}/${source}`}, source),
+        labels ? make("span", {class: "hint"}, labels) : ""),
       make("td", {class: "figure"}, number(chunks)),
       make("td", {}, when(indexed)),
-      make("td", {class: "last"}, make("button", {type: "button", "aria-label": `Delete ${source}`, onclick: () => remove(document)}, "Delete")));
+      make("td", {class: "last"}, button("Delete", () => remove(document), {"aria-label": `Delete ${source}`})));
   }
 
   async function remove({id, source, title}) {
-    const text = `“${title || source}” answers nothing from then on. If its file stays in the folder, the next reindex brings it back.`;
+    const text = `“${title || source}” answers nothing from then on. `
+      + "If its file stays in the folder, the next reindex brings it back.";
     if (!await confirmed("Delete this document from the index?", text, "Delete")) return;
     try {
       await call("admin/documents?id=" + encodeURIComponent(id), {method: "DELETE"});
@@ -82,10 +85,12 @@ function labelsOf({collection, tags, language, groups} = {}) {
 }
 
 function reindexForm(fault, started) {
-  const paths = make("textarea", {id: "paths", rows: "2", spellcheck: "false", "aria-describedby": "paths-hint"}), full = make("input", {type: "checkbox", id: "full"});
+  const paths = make("textarea", {id: "paths", rows: "2", spellcheck: "false", "aria-describedby": "paths-hint"});
+  const full = make("input", {type: "checkbox", id: "full"});
   const element = make("form", {class: "work", "aria-label": "Reindex"},
     make("label", {for: "paths"}, "Folders to bring up to date"), paths,
-    make("p", {class: "hint", id: "paths-hint"}, "One a line, as the server sees them; none means all that are indexed. New and changed files are read, removed ones are forgotten."),
+    hint("One a line, as the server sees them; none means all that are indexed. New and changed files are read, "
+      + "removed ones are forgotten.", {id: "paths-hint"}),
     make("label", {class: "check"}, full, "Build everything anew"),
     make("button", {class: "main"}, "Reindex"));
   let suggested = "";

@@ -68,8 +68,9 @@ async function showConversation(id) {
 const keyDialog = byId("key"), secret = byId("secret"), keyFault = byId("key-fault");
 
 document.addEventListener("key-needed", (event) => {
-  keyFault.textContent = event.detail.wrong ? "This key is not valid, or not any more. Enter another one." : "";
-  secret.setAttribute("aria-invalid", String(event.detail.wrong));
+  const {wrong} = event.detail;
+  keyFault.textContent = wrong ? "This key is not valid, or not any more. Enter another one." : "";
+  secret.setAttribute("aria-invalid", String(wrong));
   byId("forget-key").hidden = true;
   if (!keyDialog.open) keyDialog.showModal();
   secret.focus();

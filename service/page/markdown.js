@@ -8,7 +8,7 @@ const HEADING = /^\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$/;
 const FENCE = /^\s*(```|~~~)/;
 const RULE = /^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$/;
 const isRow = (line) => line.trimStart().startsWith("|");
-const begins = (line) => !line.trim() || ITEM.test(line) || HEADING.test(line) || FENCE.test(line) || isRow(line);
+const begins = (line) => !line.trim() || isRow(line) || [ITEM, HEADING, FENCE].some((mark) => mark.test(line));
 
 /* Elements for a Markdown text. `words` turns the text of a paragraph, item or cell into nodes. */
 export function blocks(text, {level = 3, words = inline} = {}) {
@@ -49,7 +49,8 @@ function table(rows, words) {
     if (RULE.test(line) && line.includes("-")) return;
     const heads = head !== null && index === 0;
     const cells = line.trim().replace(/^\||\|$/g, "").split(/(?<!\\)\|/);
-    const row = make("tr", {}, ...cells.map((cell) => make(heads ? "th" : "td", heads ? {scope: "col"} : {}, ...words(cell.trim()))));
+    const [tag, attributes] = heads ? ["th", {scope: "col"}] : ["td", {}];
+    const row = make("tr", {}, ...cells.map((cell) => make(tag, attributes, ...words(cell.trim()))));
     (heads ? head : body).append(row);
   });
   return make("div", {class: "wide"}, make("table", {}, head, body));
@@ -79,7 +80,13 @@ function list(lines, words) {
   return root.childElementCount === 1 ? root.firstElementChild : root;
 }
 
-const MARK = /(`+)(.+?)\1|!?\[([^\]]*)\]\([^)\s]*(?:\s"[^"]*")?\)|(\*\*|__)(?=\S)(.+?)(?<=\S)\4|(?<![\w*])\*(?=[^\s*])([^*]+?)(?<=\S)\*(?![\w*])|\\([\\`*_{}[\]()#+.!|>-])/gs;
+const MARK = new RegExp([
+  /(`+)(.+?)\1/, // code
+  /!?\[([^\]]*)\]\([^)\s]*(?:\s"[^"]*")?\)/, // a link or an image
+  /(\*\*|__)(?=\S)(.+?)(?<=\S)\4/, // strong
+  /(?<![\w*])\*(?=[^\s*])([^*]+?)(?<=\S)\*(?![\w*])/, // emphasis
+  /\\([\\`*_{}[\]()#+.!|>-])/, // an escape
+].map((mark) => mark.source).join("|"), "gs");
 
 /* Bold, emphasis and code as elements, links and escapes as their text. */
 export function inline(text) {

@@ -2,9 +2,10 @@
 
 import {call, events, Fault, request} from "./api.js";
 import {showAnswer} from "./answer.js";
-import {announce, byId, counted, make} from "./dom.js";
+import {announce, button, byId, counted, make} from "./dom.js";
 
-const talk = byId("talk"), scroll = byId("scroll"), question = byId("question"), send = byId("send"), stop = byId("stop");
+const talk = byId("talk"), scroll = byId("scroll"), question = byId("question");
+const send = byId("send"), stop = byId("stop");
 const state = {conversation: "", messages: [], running: null};
 
 /* An empty page, ready for a new conversation. */
@@ -39,7 +40,8 @@ function welcome(shown) {
 
 function add(className, text) {
   const speaker = className === "mine" ? "You: " : "Inhouse: ";
-  const item = make("li", {class: className}, make("span", {class: "unseen"}, speaker), make("div", {class: "text"}, text));
+  const item = make("li", {class: className},
+    make("span", {class: "unseen"}, speaker), make("div", {class: "text"}, text));
   talk.append(item);
   return item;
 }
@@ -69,7 +71,8 @@ async function ask(text) {
   follow();
 }
 
-/* The answer's text and the stream's last event. A conversation that the server has forgotten goes on as a new one. */
+/* The answer's text and the stream's last event. A conversation that the server has forgotten goes on as a
+   new one. */
 async function answered(text, body, signal) {
   try {
     return await read(await post(text, signal), body);
@@ -122,7 +125,7 @@ function failed(item, body, error, text) {
   const message = error instanceof Fault ? error.message : "The page met a fault: " + error.message;
   item.classList.add("failed");
   item.append(make("p", {class: "fault"}, message),
-    make("button", {type: "button", onclick: () => { item.previousElementSibling.remove(); item.remove(); submit(text); }}, "Ask again"));
+    button("Ask again", () => { item.previousElementSibling.remove(); item.remove(); submit(text); }));
   announce(message);
 }
 
