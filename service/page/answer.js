@@ -35,7 +35,7 @@ function numbered(text, sources) {
   return text.split(/ ?(\[\d+\])/).flatMap((part) => {
     const number = /^\[(\d+)\]$/.exec(part)?.[1];
     const citation = number && sources.find((source) => String(source.id) === number);
-    return citation ? ["\u2060", numberOf(citation, "Read the quote")] : inline(part); // on the line of its text
+    return citation ? numberOf(citation, "Read the quote") : inline(part);
   });
 }
 
