@@ -117,12 +117,13 @@ def test_ratings_and_corrections_reach_the_database(served: Served, visit: Calla
     asker.answer.get_by_role("button", name="Helpful", exact=True).click()
     asker.said("Thank you")
     with sqlite3.connect(served.data_dir / "inhouse.db") as database:
-        rows = database.execute("SELECT rating, comment, correction FROM feedback ORDER BY id").fetchall()
-    assert rows[-3:] == [
-        (-1, "", ""),
-        (-1, "The extra days are missing.", "27 days, and one more after 5 years."),
-        (1, "", ""),
-    ]
+        rows = database.execute(
+            "SELECT question, rating, comment, correction FROM feedback"
+            " JOIN interactions ON interactions.id = interaction_id ORDER BY feedback.id"
+        )
+        latest = {question: opinion for question, *opinion in rows}
+    assert latest[LEAVE] == [-1, "The extra days are missing.", "27 days, and one more after 5 years."]
+    assert latest["When does the blue gate close?"] == [1, "", ""]
 
 
 def test_text_appears_while_it_is_written(

@@ -48,7 +48,8 @@ class PlayedJobs:
 def test_documents_are_found_and_deleted(served: Served, visit: Callable[..., Visit]) -> None:
     admin = visit(served.url, path="/#manage")
     table = admin.page.get_by_role("table", name="Indexed documents")
-    expect(table.get_by_role("row")).to_have_count(5)
+    expect(table).to_contain_text("gates.md")
+    before = table.get_by_role("row").count()
     admin.page.get_by_label("Find a document").fill("canteen")
     expect(table.get_by_role("row")).to_have_count(2)
     expect(table).to_contain_text("doomed.md")
@@ -61,7 +62,7 @@ def test_documents_are_found_and_deleted(served: Served, visit: Callable[..., Vi
     confirm.get_by_role("button", name="Delete").click()
     admin.said("doomed.md is deleted.")
     admin.page.get_by_label("Find a document").fill("")
-    expect(table.get_by_role("row")).to_have_count(4)
+    expect(table.get_by_role("row")).to_have_count(before - 1)
     assert admin.page.get_by_label("Folders to bring up to date").input_value() == str(served.folder)
 
 
