@@ -26,7 +26,7 @@ def test_conversations_are_kept_reopened_and_deleted(served: Served, visit: Call
     entry = asker.page.get_by_role("link", name=LEAVE[:20])
     expect(entry).to_have_attribute("aria-current", "true")
     asker.ask("And what is asked for when I am away for long?")
-    assert asker.page.locator(".fault").all_inner_texts() == []
+    assert asker.page.locator("#talk .fault").all_inner_texts() == []
     asker.page.get_by_role("link", name="New conversation").click()
     expect(asker.page.locator("#welcome")).to_be_visible()
     entry.click()
