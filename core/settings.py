@@ -61,6 +61,7 @@ class AssistantSettings(Section):
     )
     off_topic: str = "That is outside what I am here for. I can help with {purpose}."
     blocked: str = "I cannot act on that request. I can help with {purpose}."
+    examples: tuple[str, ...] = Field((), max_length=8, description="questions that the chat page suggests")
 
 
 class IngestionSettings(Section):

@@ -35,3 +35,17 @@ def activate(registry: Registry, adapter_id: str, take_up: Callable[[], None]) -
         if not was_active:
             registry.rollback(entry.kind)
         raise
+
+
+def rollback(registry: Registry, kind: str, take_up: Callable[[], None]) -> None:
+    """Goes back to the adapter before, and calls `take_up` to load it. Where that fails the registry is as
+    before.
+    """
+    was_active = registry.active(kind)
+    registry.rollback(kind)
+    try:
+        take_up()
+    except InhouseError:
+        if was_active is not None:
+            registry.activate(was_active.id)
+        raise

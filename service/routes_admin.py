@@ -1,4 +1,4 @@
-"""GET and DELETE /admin/documents, GET /admin/models, POST /admin/models/{id}/activate."""
+"""GET and DELETE /admin/documents; GET /admin/models, with activate and rollback."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from service import adapters
 from service.auth import require_admin
 from service.deps import LiveDep, SettingsDep
 from service.errors import NotFoundError
+from service.schemas import RollbackRequest
 
 router = APIRouter(prefix="/admin", dependencies=[Depends(require_admin)])
 
@@ -69,4 +70,12 @@ def activate(adapter_id: str, settings: SettingsDep, live: LiveDep) -> dict[str,
     """The adapter answers from the next question on. One that cannot be loaded leaves all as it was."""
     registry = adapters.registry_of(settings)
     adapters.activate(registry, adapter_id, live.refresh)
+    return {"models": adapters.models_json(registry)}
+
+
+@router.post("/models/rollback")
+def rollback(request: RollbackRequest, settings: SettingsDep, live: LiveDep) -> dict[str, Any]:
+    """What was active before answers from the next question on; at the beginning that is the shipped one."""
+    registry = adapters.registry_of(settings)
+    adapters.rollback(registry, request.kind, live.refresh)
     return {"models": adapters.models_json(registry)}

@@ -114,3 +114,7 @@ class FeedbackRequest(BaseModel):
     rating: Literal[1, -1]
     comment: Comment = ""
     correction: Comment = ""
+
+
+class RollbackRequest(BaseModel):
+    kind: Literal["reader", "causal", "seq2seq"] = "reader"

@@ -222,6 +222,47 @@ def test_activating_an_adapter_that_cannot_be_loaded_changes_nothing(
     assert standing.ask("leave?").json()["model"] == f"reader@{good}"
 
 
+def test_a_rollback_goes_back_step_by_step_to_the_shipped_adapter(
+    stand: Callable[..., Standing], settings: Settings, registry: Registry
+) -> None:
+    standing = stand(settings, wire=served(settings))
+    first, second = add_adapter(registry, "a"), add_adapter(registry, "b")
+    for identity in (first, second):
+        standing.client.post(f"/admin/models/{identity}/activate")
+
+    def roll_back() -> list[str]:
+        models = standing.client.post("/admin/models/rollback", json={"kind": "reader"}).json()["models"]
+        return [row["id"] for row in models if row["active"]]
+
+    assert roll_back() == [first]
+    assert standing.ask("leave?").json()["model"] == f"reader@{first}"
+    assert roll_back() == []
+    assert standing.ask("leave?").json()["model"] == "reader@shipped"
+    nothing = standing.client.post("/admin/models/rollback", json={})
+    assert (nothing.status_code, nothing.json()["error"]["code"]) == (422, "invalid_input")
+    unknown = standing.client.post("/admin/models/rollback", json={"kind": "poet"})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (422, "invalid_request")
+
+
+def test_a_rollback_to_an_adapter_that_cannot_be_loaded_changes_nothing(
+    stand: Callable[..., Standing], settings: Settings, registry: Registry
+) -> None:
+    broken: set[str] = set()
+    standing = stand(settings, wire=served(settings, lambda: broken))
+    first, second = add_adapter(registry, "a"), add_adapter(registry, "b")
+    for identity in (first, second):
+        standing.client.post(f"/admin/models/{identity}/activate")
+    broken.add(first)
+    response = standing.client.post("/admin/models/rollback", json={"kind": "reader"})
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "model_error")
+    assert standing.ask("leave?").json()["model"] == f"reader@{second}"
+    broken.clear()
+    standing.client.post("/admin/models/rollback", json={"kind": "reader"})
+    active = registry.active("reader")
+    assert active is not None
+    assert active.id == first
+
+
 def test_a_damaged_registry_does_not_stop_a_running_server(
     stand: Callable[..., Standing], settings: Settings
 ) -> None:

@@ -1,17 +1,14 @@
-"""Search, health, documents and the page."""
+"""Search, health and documents."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 import threading
 from collections.abc import Callable
 
 import pytest
 
 from core.errors import ModelError
-from core.settings import AssistantSettings, Settings
+from core.settings import Settings
 from tests.service.conftest import Standing, StandInIndex, StandInInhouse
 
 
@@ -102,25 +99,3 @@ def test_admin_lists_the_documents(standing: Standing) -> None:
     assert [row["source"] for row in reply["documents"]] == ["leave.md", "it/vpn.md", "it/laptops.md"]
     assert reply["documents"][0]["title"] == "Leave"
     assert reply["documents"][0]["indexed_at"] == "1970-01-01T00:00:00+00:00"
-
-
-def test_the_page_runs_only_its_own_script_and_needs_nothing_from_elsewhere(standing: Standing) -> None:
-    response = standing.client.get("/")
-    assert response.headers["content-type"].startswith("text/html")
-    policy = response.headers["content-security-policy"]
-    assert "default-src 'none'" in policy
-    for tag in ("script", "style"):
-        (inside,) = re.findall(rf"<{tag}>(.*?)</{tag}>", response.text, re.DOTALL)
-        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
-        assert f"{tag}-src 'sha256-{digest}'" in policy
-    assert not re.findall(r"(?:src|href)=[\"'](?!data:,)", response.text)
-    assert " style=" not in response.text
-
-
-def test_the_page_says_what_the_assistant_is_for_without_running_it(
-    stand: Callable[..., Standing], settings: Settings
-) -> None:
-    assistant = AssistantSettings(purpose="<script>alert(1)</script> benefits")
-    page = stand(settings.model_copy(update={"assistant": assistant})).client.get("/").text
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; benefits" in page
-    assert "{{purpose}}" not in page
