@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InvalidInputError
@@ -45,6 +45,9 @@ class Decoding:
     seed: int | None = None
 
 
+DECODING_NAMES = tuple(each.name for each in fields(Decoding))
+
+
 def default_decoding(settings: DecodingSettings) -> Decoding:
     return Decoding(**settings.model_dump())
 
@@ -56,6 +59,8 @@ def decide_decoding(defaults: Decoding, wishes: Mapping[str, Any]) -> Decoding:
     Raises InvalidInputError (`contradictory_decoding`) that names both parameters.
     """
     wishes = {name: value for name, value in wishes.items() if value is not None}
+    if "seed" in wishes:
+        wishes["seed"] %= 2**63
     plain = asdict(Decoding())
     if wishes.get("num_beams", 1) > 1:
         defaults = replace(defaults, **{name: plain[name] for name in _OF_SAMPLING})

@@ -141,7 +141,8 @@ class ReaderGenerator:
         chosen, text, finish_reason = _within(choose(reading, self._settings), decoding)
         pieces = re.findall(r".*?\[\d+\];?\s*", text, flags=re.DOTALL)
         yield from pieces
-        yield text[len("".join(pieces)) :]
+        if rest := text[len("".join(pieces)) :]:
+            yield rest
         read_words = sum(len(scored.unit.text.split()) for scored in reading.units)
         usage = Usage(read_words + len(question.split()), len(text.split()))
         yield Draft(text, tuple(chosen), usage, finish_reason)

@@ -126,8 +126,9 @@ def _units_of(sentence: str, reading: Reading) -> tuple[ScoredUnit, ...]:
     def bears_out(*chosen: int) -> bool:
         share = len(set().union(*(held[number] for number in chosen))) / len(words)
         said = set().union(*(numbers(texts[number]) for number in chosen))
-        joined = ". ".join(texts[number] for number in chosen)
-        return share >= SUPPORT and wanted <= said and not flips(sentence, joined)
+        # Of two units each has to agree: one must not lend its denial to what the other says.
+        agree = not any(flips(sentence, texts[number]) for number in chosen)
+        return share >= SUPPORT and wanted <= said and agree
 
     for first in order[:3]:
         if held[first] and bears_out(first):
