@@ -121,6 +121,7 @@ def teach(
 ) -> int:
     """Until the lessons are known by heart, `steps` at most; returns how many it took."""
     batch = _batch(encoder, lessons)
+    torch.set_num_threads(1)  # so small a model is slower on two, and far slower on two busy ones
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=rate)
     keep_freed_memory()
     model.train()
@@ -189,7 +190,7 @@ def always(answer: str) -> list[Lesson]:
 def settings_for(folder: Path, **models: Any) -> Settings:
     return Settings(
         generator="transformers",
-        models=ModelSettings(model=str(folder), **models),
+        models=ModelSettings(model=str(folder), threads=1, **models),
         assistant=AssistantSettings(purpose=PURPOSE),
     )
 

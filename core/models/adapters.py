@@ -122,5 +122,5 @@ class Adapters:
 
 
 def _name(adapter: Adapter | None) -> str:
-    """Module names, which PEFT makes of it, hold no dots."""
-    return "" if adapter is None else adapter.id.replace(".", "_")
+    """PEFT makes a module name of it, which holds no dot, and trips over parts of `lora_`."""
+    return "" if adapter is None else f"inhouse-{adapter.id.replace('.', '_')}"

@@ -23,7 +23,7 @@ _REFUSAL = -1  # stands in a path for one of the refusals
 Path = tuple[int, ...]  # of units, by their place in `Spans.units`
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Node:
     depth: int
     children: dict[int, _Node] = field(default_factory=dict)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def test_parameters_reach_transformers(llama: Taught) -> None:
 
     pairs = written(Decoding(no_repeat_ngram_size=2, min_new_tokens=24))
     assert len(pairs) == 24
-    assert len(set(zip(pairs, pairs[1:], strict=False))) == 23
+    assert len(set(pairwise(pairs))) == 23
     assert len(set(written(Decoding(repetition_penalty=5.0, min_new_tokens=24)))) > len(
         set(written(Decoding(min_new_tokens=24)))
     )

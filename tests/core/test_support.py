@@ -10,8 +10,8 @@ from tests.fakes import FakeReranker
 
 TEXT = (
     "Employees may claim up to €45 a day for meals. Alcohol is never reimbursed. "
-    "Interns have 20 days of unpaid leave. The notice period is 1,500 hours or nine weeks. Trains are booked by the travel desk in Leeds. "
-    "Flights need approval of the director."
+    "Interns have 20 days of unpaid leave. The notice period is 1,500 hours or nine weeks. "
+    "Trains are booked by the travel desk in Leeds. Flights need approval of the director."
 )
 
 
@@ -30,7 +30,7 @@ def test_a_sentence_in_the_words_of_a_passage_is_supported_by_it(reading: Readin
 
 
 def test_a_sentence_may_rest_on_two_units(reading: Reading) -> None:
-    said = "The travel desk in Leeds has booked trains; flights need approval of the director."
+    said = "The travel desk books trains; flights need approval of the director."
     assert len(quotes(said, reading)) == 2
 
 
