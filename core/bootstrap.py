@@ -29,7 +29,7 @@ class Inhouse:
 
     `reader_adapter` overrides the active adapter; `shared` lends its embedder, index, guards and generating
     model to this one. `model` chooses which adapter answers: the active one (empty), none of ours (`base`),
-    or one of the registry by its id.
+    or one of the registry by its id; `reads_like` lends its reader to a model that only writes otherwise.
     """
 
     def __init__(
@@ -39,14 +39,15 @@ class Inhouse:
         reader_adapter: Path | None = None,
         shared: Inhouse | None = None,
         model: str = "",
-        reranker: Reader | None = None,
+        reads_like: Inhouse | None = None,
     ) -> None:
         self.settings = settings
         self._reader_adapter = reader_adapter
         self._shared = shared
         self._model = model
-        if reranker is not None:
-            self.reranker = reranker
+        if reads_like is not None:
+            self.reranker = reads_like.reranker
+            self.decision = reads_like.decision
 
     def variant(self, model: str) -> Inhouse:
         """The same assistant, answering with another adapter. Raises UnknownModelError, and, when its parts
@@ -56,12 +57,11 @@ class Inhouse:
             raise UnknownModelError("The adapters of an `openai` generator are chosen at its endpoint.")
         if model != BASE:
             self._entry(model)
-        reads_alike = self.settings.generator != "reader"
         return Inhouse(
             self.settings,
             shared=self._shared or self,
             model=model,
-            reranker=self.reranker if reads_alike else None,
+            reads_like=None if self.settings.generator == "reader" else self,
         )
 
     @property
