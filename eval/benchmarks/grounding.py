@@ -91,7 +91,8 @@ def _tokenizer() -> Any:
     tokenizer = Tokenizer(models.BPE({letter: n for n, letter in enumerate(["<end>", *letters])}, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>")
+    make: Any = PreTrainedTokenizerFast  # untyped
+    return make(tokenizer_object=tokenizer, eos_token="<end>")
 
 
 def _reading() -> Reading:
