@@ -146,7 +146,8 @@ class TestSpans:
         assert self.path(" NOT COVERED Meals are paid.") is None
 
     def test_a_unit_is_written_once_and_only_so_many(self) -> None:
-        assert self.path(" Alcohol is never reimbursed. Alcohol is never reimbursed.") is None
+        once = ["Alcohol is never reimbursed."]
+        assert self.path(" Alcohol is never reimbursed. Alcohol is never reimbursed.") == once
         assert self.path(" Meals are paid. Meals are paid late.", most=1) is None
 
     def test_a_refusal_quotes_nothing(self) -> None:
