@@ -80,7 +80,7 @@ class LiveInhouse:
             _load(fresh)
             return fresh
 
-        return self._variants.get((self._read_active(), variant), load)
+        return self._variants.get((self._current[0] if self._current else "", variant), load)
 
     def names(self) -> list[str]:
         """What `named` takes, the adapter in use first."""
