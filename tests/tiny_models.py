@@ -131,7 +131,7 @@ def teach(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        if float(loss.detach()) < 0.03:
+        if float(loss.detach()) < 0.01:
             break
     model.train(False)
     return taken

@@ -24,6 +24,7 @@ from core.models.sampling import generate_options, sampling_processors
 log = logging.getLogger("inhouse.models")
 
 Tokens = tuple[int, ...]
+_JOIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ class LocalModel:
             finally:
                 written.put(None)
 
-        threading.Thread(target=generate, name="generate", daemon=True).start()
+        thread = threading.Thread(target=generate, name="generate", daemon=True)
+        thread.start()
         ends = {*self.end_tokens, self._pad_token}
         try:
             while (item := self._next(written)) is not None:
@@ -131,6 +133,7 @@ class LocalModel:
                 yield tuple(token for token in item if token not in ends)
         finally:
             abandoned.set()
+            thread.join(_JOIN_S)  # a process that ends while torch computes in a thread is aborted
 
     def _next(self, written: SimpleQueue[Tokens | Exception | None]) -> Tokens | Exception | None:
         try:
