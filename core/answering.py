@@ -79,6 +79,8 @@ class Answerer:
             self.retriever.index.version,
             self.generator.id,
             self.generator.prompt_hash,
+            getattr(self.retriever.reader, "id", ""),  # it ranks and decides, whoever writes
+            self.settings.models.context_tokens,
             self.settings.assistant,
             self.settings.retrieval,
             self.settings.answering,
@@ -183,6 +185,7 @@ class Answerer:
             hits=reading.hits,
             confidence=confidence,
             usage=draft.usage,
+            finish_reason=draft.finish_reason,
         )
 
     def _decline(

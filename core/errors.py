@@ -11,7 +11,8 @@ InhouseError
 │   ├── IndexEmptyError     nothing has been indexed yet
 │   └── IndexLockedError    another process is writing
 ├── ModelError              a model or adapter that is missing, broken or does not fit
-│   └── UnknownModelError
+│   ├── UnknownModelError
+│   └── AdapterMismatchError  an adapter of another base, tokenizer or prompt than what is served
 ├── StageTimeoutError       a stage of answering, or all of them, took too long
 ├── AbandonedError          nobody waits for the answer any more
 └── ServiceError            the server cannot start or a part that it needs is away
@@ -84,6 +85,10 @@ class StageTimeoutError(InhouseError):
 
 class AbandonedError(InhouseError):
     code = "client_closed_request"
+
+
+class AdapterMismatchError(ModelError):
+    code = "adapter_mismatch"
 
 
 class ServiceError(InhouseError):

@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.types import Hit, Message, Usage
+from core.decoding import Decoding as Decoding
+from core.types import FinishReason, Hit, Message, Usage
 from core.units import Unit
 
 FloatMatrix = NDArray[np.float32]
@@ -63,16 +64,7 @@ class Draft:
     text: str
     quotes: tuple[ScoredUnit, ...] = ()
     usage: Usage = field(default_factory=Usage)
-
-
-@dataclass(frozen=True, slots=True)
-class Decoding:
-    """How a generating model picks its tokens; the reader ignores it."""
-
-    max_tokens: int = 256
-    temperature: float = 0.0
-    top_p: float = 1.0
-    stop: tuple[str, ...] = field(default=())
+    finish_reason: FinishReason = "stop"
 
 
 class Generator(Protocol):
@@ -89,7 +81,9 @@ class Generator(Protocol):
     def stream(
         self, question: str, reading: Reading, history: Sequence[Message], decoding: Decoding
     ) -> Iterator[str | Draft]:
-        """The text piece by piece and, last, the whole Draft."""
+        """The text piece by piece and, last, the whole Draft. A piece may be empty: work goes on. Closing the
+        iterator ends the work.
+        """
         ...
 
 

@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from core.decoding import cut_at_stop
 from core.interfaces import Decoding, Draft, Reading, Reranker, ScoredUnit
 from core.models.reader import unit_input
 from core.orders import is_order
 from core.settings import AnsweringSettings
-from core.types import Hit, Message, Usage
+from core.types import FinishReason, Hit, Message, Usage
 from core.units import Unit, split_units
 
 
@@ -108,14 +109,14 @@ def compose(chosen: Sequence[ScoredUnit]) -> str:
         own_lead = unit.readable_lead() if unit.kind == "item" else ""
         if own_lead and own_lead == lead:
             parts[-1] = re.sub(r"\.?( \[\d+\])$", r"\1", parts[-1]) + ";"
-            parts.append(f"{_closed(text)} [{number}]")
+            parts.append(f"{closed(text)} [{number}]")
         else:
-            parts.append(f"{own_lead + ': ' if own_lead else ''}{_closed(text)} [{number}]")
+            parts.append(f"{own_lead + ': ' if own_lead else ''}{closed(text)} [{number}]")
         lead = own_lead
     return " ".join(parts)
 
 
-def _closed(text: str) -> str:
+def closed(text: str) -> str:
     """With a full stop unless it ends in punctuation already; a colon that leads nowhere becomes one."""
     text = text.rstrip(":").rstrip() if text.endswith(":") else text
     return text if re.search(r"[.!?…][\"'”’)\]]*$", text) else text + "."
@@ -137,9 +138,24 @@ class ReaderGenerator:
     def stream(
         self, question: str, reading: Reading, history: Sequence[Message], decoding: Decoding
     ) -> Iterator[str | Draft]:
-        chosen = choose(reading, self._settings)
-        text = compose(chosen)
-        pieces = re.findall(r".*?\[\d+\];?\s*", text, flags=re.DOTALL) or [text]
+        chosen, text, finish_reason = _within(choose(reading, self._settings), decoding)
+        pieces = re.findall(r".*?\[\d+\];?\s*", text, flags=re.DOTALL)
         yield from pieces
+        if rest := text[len("".join(pieces)) :]:
+            yield rest
         read_words = sum(len(scored.unit.text.split()) for scored in reading.units)
-        yield Draft(text, tuple(chosen), Usage(read_words + len(question.split()), len(text.split())))
+        usage = Usage(read_words + len(question.split()), len(text.split()))
+        yield Draft(text, tuple(chosen), usage, finish_reason)
+
+
+def _within(chosen: list[ScoredUnit], decoding: Decoding) -> tuple[list[ScoredUnit], str, FinishReason]:
+    """The units and their text before a stop string and in `max_tokens` words: whole units while one fits."""
+    kept = next(
+        (n for n in range(len(chosen), 1, -1) if len(compose(chosen[:n]).split()) <= decoding.max_tokens), 1
+    )
+    text = compose(chosen[:kept])
+    words = re.findall(r"\s*\S+", text)
+    full = kept < len(chosen) or len(words) > decoding.max_tokens
+    text = "".join(words[: decoding.max_tokens])
+    stopped = cut_at_stop(text, decoding.stop)
+    return chosen[:kept], stopped, "length" if full and stopped == text else "stop"

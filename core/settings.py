@@ -13,7 +13,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -22,6 +30,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from core.decoding import Decoding, contradiction
 from core.errors import ConfigurationError
 
 
@@ -98,6 +107,15 @@ class ModelSettings(Section):
     model: str = Field("", description="model id or folder of the `transformers` or `openai` generator")
     base_url: str = Field("", description="OpenAI-compatible endpoint of the `openai` generator")
     api_key: str = Field("", repr=False)
+    timeout_s: float = Field(120, gt=0, description="longest wait for a generating model's next token")
+    prompt: Literal["auto", "chat", "qa", "alpaca", "flan"] = Field(
+        "auto", description="family of prompt templates; auto: chat where the tokenizer has a chat template"
+    )
+    shots: int = Field(0, ge=0, le=3, description="examples in the prompt, written before the question")
+    context_tokens: int = Field(
+        0, ge=0, description="room for prompt and answer together; 0: the model's own, 8192 for `openai`"
+    )
+    adapters_kept: int = Field(4, ge=1, description="adapters beside the active one that stay in memory")
     threads: int = Field(0, ge=0, description="CPU threads of torch; 0: all cores")
 
 
@@ -110,6 +128,9 @@ class AnsweringSettings(Section):
     max_words: int = Field(80, ge=10)
     passage_weight: float = Field(8.0, ge=0, description="log-odds that a unit gains by its hit's score of 1")
     unit_margin: float = Field(3.0, ge=0, description="log-odds that a further unit may be behind the best")
+    grounded: bool = Field(
+        False, description="a generating model may only quote whole sentences, items and rows, or decline"
+    )
     min_confidence: float | None = Field(None, ge=0, le=1, description="overrides the calibrated threshold")
 
 
@@ -123,6 +144,29 @@ class ObservationSettings(Section):
         "", description="http://host:4318 of an OpenTelemetry collector; empty: no traces"
     )
     trace_questions: bool = Field(False, description="question and answer as attributes of traces")
+
+
+class DecodingSettings(Section):
+    """How a generating model picks its tokens where a request does not say; see docs/api.md."""
+
+    max_tokens: int = Field(256, ge=1)
+    temperature: float = Field(0.0, ge=0, le=2)
+    top_p: float = Field(1.0, gt=0, le=1)
+    top_k: int = Field(0, ge=0)
+    num_beams: int = Field(1, ge=1, le=16)
+    length_penalty: float = Field(1.0, ge=-5, le=5)
+    early_stopping: bool = False
+    repetition_penalty: float = Field(1.0, gt=0, le=5)
+    no_repeat_ngram_size: int = Field(0, ge=0, le=100)
+    min_new_tokens: int = Field(0, ge=0)
+    seed: int | None = Field(None, ge=0, lt=2**63)
+    stop: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _agree(self) -> DecodingSettings:
+        if fault := contradiction(Decoding(**self.model_dump())):
+            raise ValueError(fault)
+        return self
 
 
 class FinetuneSettings(Section):
@@ -235,6 +279,7 @@ class Settings(BaseSettings):
     answering: AnsweringSettings = AnsweringSettings()
     guards: GuardSettings = GuardSettings()
     observation: ObservationSettings = ObservationSettings()
+    decoding: DecodingSettings = DecodingSettings()
     finetune: FinetuneSettings = FinetuneSettings()
     service: ServiceSettings = ServiceSettings()
     log: LogSettings = LogSettings()

@@ -13,6 +13,7 @@ from core.units import plain
 
 AnswerType = Literal["answer", "no_answer", "off_topic", "blocked"]
 Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length"]  # it ended by itself, or the room for its tokens did
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ class Answer:
     confidence: float = 0.0  # calibrated probability that the documents hold the answer
     usage: Usage = field(default_factory=Usage)
     reason: str = ""  # why it declined or was blocked: a guard's name or a decision
+    finish_reason: FinishReason = "stop"
 
     def to_json(self) -> dict[str, Any]:
         """The Answer of the command-line and HTTP contracts."""

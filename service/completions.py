@@ -36,7 +36,7 @@ class Envelope:
 
 def completion(reply: Reply) -> dict[str, Any]:
     message = {"role": "assistant", "content": reply.answer.answer, "refusal": None}
-    choice = {"message": message, "finish_reason": "stop"}
+    choice = {"message": message, "finish_reason": reply.answer.finish_reason}
     return Envelope(reply.answer.model).wrap("chat.completion", choice, **_fields(reply))
 
 
@@ -65,10 +65,10 @@ def events(
                     if piece:
                         yield _event(_chunk(envelope, {"content": piece}, **blank))
                 elif usage_alone:
-                    yield _event(_chunk(envelope, {}, finish="stop", **blank))
+                    yield _event(_chunk(envelope, {}, finish=piece.answer.finish_reason, **blank))
                     yield _event({**_chunk(envelope, {}), "choices": [], **_fields(piece)})
                 else:
-                    yield _event(_chunk(envelope, {}, finish="stop", **_fields(piece)))
+                    yield _event(_chunk(envelope, {}, finish=piece.answer.finish_reason, **_fields(piece)))
     except AbandonedError:
         raise
     except InhouseError as error:

@@ -30,6 +30,7 @@ class Question:
     conversation_id: str = ""  # of a conversation that the server keeps
     request_id: str = ""
     deadline: Deadline = field(default_factory=Deadline)
+    model: str = ""  # as `LiveInhouse.named` takes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Conversing:
     def stream(self, question: Question) -> Iterator[str | Reply]:
         """The text piece by piece, and last the Reply. Raises as `reply` does."""
         started = time.perf_counter()
-        inhouse = self._live.current()
+        inhouse = self._live.named(question.model)
         maker = Maker.of(inhouse)
         key = self._key(inhouse, question)
         if (answer := self._cached(key)) is not None:

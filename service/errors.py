@@ -10,6 +10,7 @@ from typing import Any
 
 from core.errors import (
     AbandonedError,
+    AdapterMismatchError,
     ConfigurationError,
     EmptyQuestionError,
     IndexLockedError,
@@ -60,6 +61,7 @@ STATUS_OF: tuple[tuple[type[InhouseError], int], ...] = (
     (IndexLockedError, 409),
     (IndexUnavailableError, 503),
     (UnknownModelError, 404),
+    (AdapterMismatchError, 409),
     (ModelError, 503),
     (TooManyRequestsError, 429),
     (AbandonedError, 499),

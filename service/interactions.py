@@ -58,7 +58,9 @@ class Maker:
 
         adapter = Path(inhouse.adapter)
         name = "shipped" if adapter == SHIPPED_ADAPTER else adapter.name
-        return cls(inhouse.answerer.generator.prompt_hash, name, inhouse.index.version)
+        generator = inhouse.answerer.generator
+        writer = getattr(generator, "adapter", None)  # of a generating model, whichever reader ranks for it
+        return cls(generator.prompt_hash, writer.id if writer else name, inhouse.index.version)
 
 
 class Interactions:

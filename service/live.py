@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core.errors import IndexEmptyError, InhouseError, ModelError
+from core.errors import IndexEmptyError, InhouseError, ModelError, UnknownModelError
+from service.variants import Variants
 
 if TYPE_CHECKING:
     from core.bootstrap import Inhouse
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("inhouse.live")
 
 WATCH_S = 0.25  # between two looks at the registry, a small file
+ALIAS = "inhouse"  # a model name that always means the adapter in use
 WARM_UP_QUESTION = "What can you help me with?"
 
 
@@ -37,6 +39,7 @@ class LiveInhouse:
         self._lender: Inhouse | None = None
         self._current: tuple[str, Inhouse] | None = None  # adapter id and parts
         self._refused: str | None = None  # an adapter that could not be loaded, not tried on each request
+        self._variants = Variants()
         self._warming: threading.Thread | None = None
         self._corpus: tuple[int, str] = (-1, "")
         self._closed = threading.Event()
@@ -56,6 +59,34 @@ class LiveInhouse:
         """Raises IndexEmptyError before anything is indexed, at once and not after models were loaded."""
         if self.index.is_empty:
             raise IndexEmptyError("Nothing is indexed yet: run `inhouse reindex FOLDER`.")
+
+    def named(self, model: str) -> Inhouse:
+        """The parts that a request names: `inhouse` or nothing for the adapter in use, `inhouse:base`,
+        `inhouse:<adapter id>`, or the id of the model in use.
+
+        Raises UnknownModelError, AdapterMismatchError for an adapter that does not fit, and ModelError.
+        """
+        current = self.current()
+        alias, _, variant = model.partition(":")
+        if model in ("", ALIAS, current.generator.id):
+            return current
+        if alias != ALIAS or not variant:
+            raise UnknownModelError(
+                f"There is no model {model!r} here: use {ALIAS!r}, or see GET /v1/models."
+            )
+
+        def load() -> Inhouse:
+            fresh = current.variant(variant)
+            _load(fresh)
+            return fresh
+
+        return self._variants.get((self._current[0] if self._current else "", variant), load)
+
+    def names(self) -> list[str]:
+        """What `named` takes, the adapter in use first."""
+        current = self.current()
+        named = [f"{ALIAS}:{variant}" for variant in current.variants]
+        return list(dict.fromkeys((ALIAS, current.generator.id, *named)))
 
     def current(self) -> Inhouse:
         """The parts for one request, loaded on first use. While another adapter loads, the one before it

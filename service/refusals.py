@@ -1,6 +1,6 @@
 """Fields of OpenAI's that ask for what Inhouse does not do.
 
-A field is ignored where the answer is still what was asked for, as with `seed`, `frequency_penalty` or
+A field is ignored where the answer is still what was asked for, as with `frequency_penalty` or
 `metadata`. Where a client would wait for what never comes, such as a call of its tools, it is refused.
 """
 

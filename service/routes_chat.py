@@ -9,16 +9,15 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
 from core.answering import checked
+from core.decoding import Decoding, default_decoding
 from core.errors import UnknownModelError
 from core.history import within_budget
-from core.interfaces import Decoding
 from core.types import Message
 from service import completions
 from service.auth import Caller, ChatCaller, require_chat
 from service.conversations import Conversation, Conversations
 from service.conversing import Question, Reply
 from service.deps import ConversationsDep, ConversingDep, LiveDep, SettingsDep, VisibilityDep
-from service.live import LiveInhouse
 from service.places import Place
 from service.remembering import history_of, kept
 from service.schemas import ChatMessage, ChatRequest
@@ -26,7 +25,7 @@ from service.streaming import EventStream
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
 
-ALIAS = "inhouse"  # a model name that always means the model in use
+DEFAULTS = Decoding()
 
 
 @router.post("/chat/completions")
@@ -43,9 +42,9 @@ def chat(
 ) -> Response:
     """Runs in the thread pool. What can be known to be wrong before a stream begins has its status."""
     live.check_index()
-    model = _check_model(request.model, live)
+    model = live.named(request.model or "").generator.id
     conversation = _conversation(request, store, caller)
-    question = to_question(request, caller, http.state.request_id)
+    question = to_question(request, caller, http.state.request_id, default_decoding(settings.decoding))
     checked(question.text, settings.answering)
     if request.conversation_id and conversation:
         question = replace(question, history=tuple(history_of(conversation, visibility, caller.groups)))
@@ -73,7 +72,7 @@ def chat(
 
 @router.get("/models")
 def models(live: LiveDep) -> dict[str, Any]:
-    names = (ALIAS, live.current().generator.id)
+    names = live.names()
     rows = [{"id": name, "object": "model", "created": 0, "owned_by": "inhouse"} for name in names]
     return {"object": "list", "data": rows}
 
@@ -87,7 +86,9 @@ def model(name: str, live: LiveDep) -> dict[str, Any]:
     raise UnknownModelError(f"There is no model {name!r} here: see GET /v1/models.")
 
 
-def to_question(request: ChatRequest, caller: Caller, request_id: str = "") -> Question:
+def to_question(
+    request: ChatRequest, caller: Caller, request_id: str = "", defaults: Decoding = DEFAULTS
+) -> Question:
     """The last user message is the question, what was said before it is the history.
 
     System messages of a client are not followed: whoever may ask cannot change what the assistant is for.
@@ -100,7 +101,13 @@ def to_question(request: ChatRequest, caller: Caller, request_id: str = "") -> Q
     )
     filters = request.filters.for_groups(caller.groups)
     return Question(
-        request.messages[last].text, history, _to_decoding(request), filters, caller, request_id=request_id
+        request.messages[last].text,
+        history,
+        request.decoding(defaults),
+        filters,
+        caller,
+        request_id=request_id,
+        model=request.model or "",
     )
 
 
@@ -117,23 +124,3 @@ def _conversation(request: ChatRequest, store: Conversations, caller: Caller) ->
 
 def _kept_in(request: ChatRequest, conversation: Conversation | None) -> Conversation | None:
     return None if request.store is False else conversation
-
-
-def _to_decoding(request: ChatRequest) -> Decoding:
-    default = Decoding()
-    stop = request.stop if isinstance(request.stop, list) else [request.stop] if request.stop else []
-    max_tokens = request.max_completion_tokens or request.max_tokens
-    return Decoding(
-        max_tokens=default.max_tokens if max_tokens is None else max_tokens,
-        temperature=default.temperature if request.temperature is None else request.temperature,
-        top_p=default.top_p if request.top_p is None else request.top_p,
-        stop=tuple(stop),
-    )
-
-
-def _check_model(name: str | None, live: LiveInhouse) -> str:
-    """The id of the model in use. Raises UnknownModelError for a request that names another."""
-    current = live.current().generator.id
-    if name not in (None, "", ALIAS, current):
-        raise UnknownModelError(f"There is no model {name!r} here: use {ALIAS!r}, or see GET /v1/models.")
-    return current

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from core.decoding import DECODING_NAMES, Decoding, decide_decoding
 from core.types import Filters
 from service.refusals import refuse_unsupported
 
@@ -54,19 +55,40 @@ class PassageFilters(BaseModel):
         return Filters(self.collection, tuple(self.tags), self.language, groups)
 
 
-class StreamOptions(BaseModel):
-    include_usage: bool = False
+class DecodingFields(BaseModel):
+    """OpenAI's decoding parameters and, by transformers' names, those that its protocol lacks."""
 
-
-class ChatRequest(BaseModel):
-    messages: list[ChatMessage] = Field(min_length=1, max_length=1000)
-    model: Text | None = None
-    stream: bool = False
     temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
     top_p: Probability | None = None
     max_tokens: int | None = Field(default=None, ge=1, le=32_768)
     max_completion_tokens: int | None = Field(default=None, ge=1, le=32_768)
     stop: Text | list[Text] | None = Field(default=None, max_length=1000)
+    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
+    top_k: int | None = Field(default=None, ge=0, le=100_000)
+    num_beams: int | None = Field(default=None, ge=1, le=16)
+    length_penalty: float | None = Field(default=None, ge=-5, le=5, allow_inf_nan=False)
+    early_stopping: bool | None = None
+    repetition_penalty: float | None = Field(default=None, gt=0, le=5, allow_inf_nan=False)
+    no_repeat_ngram_size: int | None = Field(default=None, ge=0, le=100)
+    min_new_tokens: int | None = Field(default=None, ge=0, le=32_768)
+
+    def decoding(self, defaults: Decoding) -> Decoding:
+        """Raises InvalidInputError where they contradict each other."""
+        wishes = {name: getattr(self, name, None) for name in DECODING_NAMES}
+        wishes["max_tokens"] = self.max_completion_tokens or self.max_tokens
+        stops = [self.stop] if isinstance(self.stop, str) else self.stop
+        wishes["stop"] = None if stops is None else tuple(stop for stop in stops if stop)
+        return decide_decoding(defaults, wishes)
+
+
+class StreamOptions(BaseModel):
+    include_usage: bool = False
+
+
+class ChatRequest(DecodingFields):
+    messages: list[ChatMessage] = Field(min_length=1, max_length=1000)
+    model: Text | None = None
+    stream: bool = False
     n: Literal[1] | None = None
     user: Text | None = None
     filters: PassageFilters = PassageFilters()
@@ -85,6 +107,8 @@ class ChatRequest(BaseModel):
         spoken = [message for message in self.messages if message.role in ("user", "assistant")]
         if not spoken or spoken[-1].role != "user":
             raise ValueError("the last message must be the user's question")
+        if self.stream and (self.num_beams or 1) > 1:
+            raise ValueError("num_beams and stream contradict each other: beams are known only at the end")
         return self
 
 

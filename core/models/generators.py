@@ -1,110 +1,276 @@
-"""Generating models behind the `Generator` seam, as LangChain chat models: local by transformers, remote by
-OpenAI's API.
+"""Generating models behind the `Generator` seam: local by transformers, remote by OpenAI's API.
 
-What they write is kept only where a unit of the passages supports it, so that every answer can be cited.
+What they write is shown sentence by sentence, each with the marks of the units of the passages that bear it
+out, and is kept only where all are borne out, so that every answer can be cited.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from core.errors import ConfigurationError, ModelError
-from core.index.lexical import STOP_WORDS
-from core.interfaces import Decoding, Draft, Reading, ScoredUnit
-from core.prompts import NOT_COVERED, prompt_hash, render_answer
-from core.reading import fold
+from core.decoding import StopCutter, cut_at_stop
+from core.errors import ConfigurationError
+from core.interfaces import Decoding, Draft, Reading
+from core.models.encoding import PromptEncoder, fit, prompt_of, window_of
+from core.prompts import NOT_COVERED, Asked, Prompt
 from core.settings import Settings
-from core.types import Message, Usage
+from core.support import Sentence, cited, numbers, supported_sentences, verbatim_units
+from core.types import FinishReason, Message, Usage
 from core.units import split_sentences
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
+    from core.models.adapter_card import AdapterCard
+    from core.models.adapters import Adapter
+    from core.models.endpoint import Endpoint
+    from core.models.local import LocalModel
 
-_SUPPORT = 0.6  # share of a sentence's words that one unit, or two, must hold
+_ENDPOINT_WINDOW = 8192  # tokens, where the settings name none
+_CHARS_A_TOKEN = 3  # of a tokenizer that is not at hand, on the safe side for European languages
 
 
-class ChatGenerator:
-    """A Generator over any LangChain chat model."""
+class LocalGenerator:
+    """A Generator over a transformers model, with one of its adapters or none."""
 
-    def __init__(self, chat_model: BaseChatModel, model_id: str, purpose: str) -> None:
-        self.id = model_id
-        self._chat_model = chat_model
-        self._purpose = purpose
+    def __init__(self, settings: Settings, local: LocalModel, adapter: Adapter | None = None) -> None:
+        self.local = local
+        self.adapter = adapter
+        self.id = f"transformers:{local.shown_name}" + (f"@{adapter.id}" if adapter else "")
+        self._settings = settings
+        models = settings.models
+        prompt = prompt_of(
+            models.prompt, models.shots, local.tokenizer, encoder_decoder=local.encoder_decoder
+        )
+        self.encoder = PromptEncoder(local.tokenizer, prompt, local.encoder_decoder)
+        self._window = window_of(local.model.config, local.tokenizer, models.context_tokens)
 
     @property
     def prompt_hash(self) -> str:
-        return prompt_hash()
+        return self.encoder.prompt.hash
+
+    @cached_property
+    def card(self) -> AdapterCard:
+        """What an adapter has to be trained for to be served here."""
+        from core.models.adapter_card import card_of
+
+        return card_of(self.local.fingerprint, self.local.tokenizer, self.encoder.prompt)
+
+    def tuned(self, adapter_id: str, folder: Path) -> LocalGenerator:
+        """The same model with the adapter, loaded now. Raises AdapterMismatchError and ModelError."""
+        from core.models.adapters import Adapter
+
+        self.card.check(adapter_id, folder)
+        adapter = Adapter(adapter_id, folder)
+        self.local.adapters.load(adapter)
+        return LocalGenerator(self._settings, self.local, adapter)
+
+    def fitted(self, asked: Asked, decoding: Decoding) -> tuple[list[int], Asked, int]:
+        """(prompt as token ids, what of it fitted, tokens left for the answer).
+
+        Half of the window at most is kept free for the answer. Raises InvalidInputError where the question
+        does not fit.
+        """
+        shared = not self.local.encoder_decoder
+        reserved = min(decoding.max_tokens, self._window // 2) if shared else 0
+        fitting = fit(asked, lambda some: len(self.encoder.ids(some)), self._window - reserved)
+        ids = self.encoder.ids(fitting)
+        left = self._window - len(ids) if shared else self._window
+        return ids, fitting, min(decoding.max_tokens, left)
+
+    def stream(
+        self, question: str, reading: Reading, history: Sequence[Message], decoding: Decoding
+    ) -> Iterator[str | Draft]:
+        """Raises ModelError where the model fails, InvalidInputError where the question does not fit."""
+        asked = Asked(question, reading.hits, tuple(history), self._settings.assistant.purpose)
+        ids, fitting, max_tokens = self.fitted(asked, decoding)
+        shown = _first_hits(reading, len(fitting.hits))
+        if self._settings.answering.grounded:
+            return self._quote(ids, shown, decoding, max_tokens)
+        return self._write(ids, shown, decoding, max_tokens)
+
+    def _write(
+        self, ids: list[int], reading: Reading, decoding: Decoding, max_tokens: int
+    ) -> Iterator[str | Draft]:
+        cutter = StopCutter(decoding.stop)
+        written: list[int] = []
+        text, decoded = "", ""
+        with closing(self.local.write(ids, decoding, max_tokens=max_tokens, adapter=self.adapter)) as steps:
+            for tokens in steps:
+                yield ""
+                if not tokens:
+                    continue
+                written += tokens
+                now = self._decode(written)
+                if not now.endswith("\ufffd"):  # the rest of a letter of several bytes is to come
+                    text += cutter.push(now[len(decoded) :])
+                    decoded = now
+                if cutter.stopped:
+                    break
+        if not cutter.stopped:
+            text += cutter.push(self._decode(written)[len(decoded) :]) + cutter.rest()
+        full = len(written) >= max_tokens and not cutter.stopped
+        usage = Usage(len(ids), len(written))
+        yield from _borne_out(text, reading, decoding.stop, usage, "length" if full else "stop")
+
+    def _quote(
+        self, ids: list[int], reading: Reading, decoding: Decoding, max_tokens: int
+    ) -> Iterator[str | Draft]:
+        """Each unit is shown as soon as it is certain, unless a stop string may cut it."""
+        from core.models.grounding import SpanProcessor, Spans, Walk
+
+        most = self._settings.answering.max_sentences
+        spans = Spans(reading, self.encoder.prompt, self.local.tokenizer, most=most)
+        processor = SpanProcessor(
+            spans, begin=self.local.begin(ids), max_tokens=max_tokens, end_tokens=self.local.end_tokens
+        )
+        walk, written, shown = Walk(spans), 0, ""
+        steps = self.local.write(
+            ids, decoding, max_tokens=max_tokens, adapter=self.adapter, processors=[processor]
+        )
+        with closing(steps):
+            for tokens in steps:
+                written += len(tokens)
+                text = cited(spans.sentences(walk.push(tokens)))[0]
+                yield "" if decoding.stop else text[len(shown) :]
+                shown = "" if decoding.stop else text
+        sentences = _until_stop(spans.sentences(walk.end()), decoding.stop)
+        *pieces, draft = _cited(sentences, decoding.stop, Usage(len(ids), written), "stop")
+        yield "".join(str(piece) for piece in pieces)[len(shown) :]
+        yield draft
+
+    def _decode(self, tokens: list[int]) -> str:
+        text: str = self.local.tokenizer.decode(tokens, skip_special_tokens=True)
+        return text
+
+
+class EndpointGenerator:
+    """A Generator over a server that speaks OpenAI's protocol.
+
+    Its tokenizer is not at hand: tokens are estimated from characters. Grounding is verified afterwards.
+    """
+
+    def __init__(self, settings: Settings, endpoint: Endpoint) -> None:
+        self.id = f"openai:{endpoint.model}"
+        self._settings = settings
+        self._endpoint = endpoint
+        family = "chat" if settings.models.prompt == "auto" else settings.models.prompt
+        self.prompt = Prompt(family, settings.models.shots)
+        self._window = settings.models.context_tokens or _ENDPOINT_WINDOW
+
+    @property
+    def prompt_hash(self) -> str:
+        return self.prompt.hash
 
     def stream(
         self, question: str, reading: Reading, history: Sequence[Message], decoding: Decoding
     ) -> Iterator[str | Draft]:
         """Raises ModelError where the model cannot be reached or fails."""
-        messages = render_answer(question, reading.hits, history, self._purpose)
-        options: dict[str, Any] = {"max_tokens": decoding.max_tokens, "temperature": decoding.temperature}
-        if decoding.top_p < 1:
-            options["top_p"] = decoding.top_p
-        written, usage = [], Usage()
-        try:
-            for piece in self._chat_model.stream(messages, stop=list(decoding.stop) or None, **options):
-                text = str(piece.text)
-                if text:
-                    written.append(text)
-                    yield text
-                if piece.usage_metadata:
-                    usage = Usage(piece.usage_metadata["input_tokens"], piece.usage_metadata["output_tokens"])
-        except Exception as error:  # each provider brings an error tree of its own
-            raise ModelError(f"The model {self.id} did not answer: {error}") from error
-        text = "".join(written).strip()
-        yield Draft(text, () if NOT_COVERED in text else supporting_units(text, reading), usage)
+        asked = Asked(question, reading.hits, tuple(history), self._settings.assistant.purpose)
+        reserved = min(decoding.max_tokens, self._window // 2)
+        fitting = fit(asked, self._estimate, self._window - reserved)
+        shown = _first_hits(reading, len(fitting.hits))
+        cutter = StopCutter(decoding.stop)
+        text, usage, reason = "", Usage(), None
+        with closing(self._endpoint.write(self.prompt.render(fitting), decoding)) as pieces:
+            for piece in pieces:
+                yield ""
+                text += cutter.push(piece.text)
+                usage, reason = piece.usage or usage, piece.finish_reason or reason
+                if cutter.stopped:
+                    break
+        text += cutter.rest()
+        verify = self._settings.answering.grounded
+        yield from _borne_out(text, shown, decoding.stop, usage, reason or "stop", verbatim=verify)
+
+    def _estimate(self, asked: Asked) -> int:
+        return sum(len(message.content) // _CHARS_A_TOKEN + 4 for message in self.prompt.render(asked))
 
 
-def supporting_units(text: str, reading: Reading) -> tuple[ScoredUnit, ...]:
-    """For each sentence of the text the unit that holds most of its words; nothing where a sentence is
-    unsupported, or where none says anything.
+def _borne_out(
+    text: str,
+    reading: Reading,
+    stops: tuple[str, ...],
+    usage: Usage,
+    reason: FinishReason,
+    *,
+    verbatim: bool = False,
+) -> Iterator[str | Draft]:
+    """The text with its marks, or a Draft without quotes where the passages do not bear it out."""
+    text = _complete(text.strip()) if reason == "length" else text.strip()
+    if not text or NOT_COVERED in text:
+        yield Draft(text, (), usage, reason)
+        return
+    sentences = verbatim_units(text, reading) if verbatim else supported_sentences(text, reading)
+    yield from _cited(sentences or [], stops, usage, reason)
+
+
+def _cited(
+    sentences: Sequence[Sentence], stops: tuple[str, ...], usage: Usage, reason: FinishReason
+) -> Iterator[str | Draft]:
+    text, quotes = cited(sentences)
+    text = cut_at_stop(text, stops)  # the marks that were added may hold one
+    yield from re.findall(r".*?\[\d+\]\s*|.+", text, flags=re.DOTALL)
+    yield Draft(text, quotes if text.strip() else (), usage, reason)
+
+
+def _complete(text: str) -> str:
+    """The text without a last sentence that was cut off: half a sentence may say the contrary, half a number
+    is another one.
     """
-    chosen: dict[int, ScoredUnit] = {}
-    for sentence in split_sentences(text):
-        words = {word for word in fold(sentence).split() if word not in STOP_WORDS and len(word) > 1}
-        if not words:
+    last = (split_sentences(text) or [""])[-1]
+    ended = re.search(r"[.!?…][\"'”’)\]]*(\s*\[\d+\])*$", last)
+    return text if ended else text[: len(text) - len(last)].rstrip()
+
+
+def _until_stop(sentences: Sequence[Sentence], stops: tuple[str, ...]) -> list[Sentence]:
+    """The sentences before a stop string; one that it cuts inside a word or number is left out."""
+    kept: list[Sentence] = []
+    for sentence in sentences:
+        shown = cut_at_stop(sentence.text, stops)
+        if shown == sentence.text:
+            kept.append(sentence)
             continue
-        shares = [
-            len(words & set(fold(scored.unit.in_context()).split())) / len(words) for scored in reading.units
-        ]
-        best = max(range(len(shares)), key=lambda number: (shares[number], -number), default=None)
-        if best is None or shares[best] < _SUPPORT:
-            return ()
-        chosen[best] = reading.units[best]
-    return tuple(chosen.values())
+        inside = shown[-1:].isalnum() and sentence.text[len(shown) : len(shown) + 2][-1:].isalnum()
+        if shown.strip() and not inside and numbers(shown) <= numbers(sentence.text):
+            kept.append(replace(sentence, text=shown.rstrip()))
+        break
+    return kept
 
 
-def chat_generator(settings: Settings) -> ChatGenerator:
-    """The generator that the settings name: `transformers` (a folder or cached model id) or `openai` (an
-    endpoint).
-    """
-    models = settings.models
-    if not models.model:
+def _first_hits(reading: Reading, kept: int) -> Reading:
+    return Reading(reading.hits[:kept], tuple(scored for scored in reading.units if scored.hit < kept))
+
+
+def named_model(settings: Settings) -> str:
+    """Raises ConfigurationError where the settings name none."""
+    if not settings.models.model:
         raise ConfigurationError(
             f"INHOUSE_GENERATOR={settings.generator} needs a model: set INHOUSE_MODELS__MODEL."
         )
-    chat_model: BaseChatModel
-    if settings.generator == "transformers":
-        from core.models.local_chat import LocalChatModel
+    return settings.models.model
 
-        chat_model = LocalChatModel.load(models.model)
-    else:
-        from langchain.chat_models import init_chat_model
 
-        if not models.base_url:
-            raise ConfigurationError(
-                "INHOUSE_GENERATOR=openai needs an endpoint: set INHOUSE_MODELS__BASE_URL."
-            )
-        chat_model = init_chat_model(
-            models.model,
-            model_provider="openai",
-            base_url=models.base_url,
-            api_key=models.api_key or "none",
-            timeout=120,
-            stream_usage=True,
-        )
-    return ChatGenerator(chat_model, f"{settings.generator}:{models.model}", settings.assistant.purpose)
+def load_local(settings: Settings) -> LocalModel:
+    """The model that `transformers` generates with. Raises ConfigurationError and ModelError."""
+    from core.models.local import LocalModel
+
+    models = settings.models
+    return LocalModel.load(
+        named_model(settings),
+        timeout_s=models.timeout_s,
+        adapters_kept=models.adapters_kept,
+        threads=models.threads,
+    )
+
+
+def endpoint_generator(settings: Settings) -> EndpointGenerator:
+    """Raises ConfigurationError where the settings do not name model and address."""
+    from core.models.endpoint import Endpoint
+
+    named_model(settings)
+    return EndpointGenerator(settings, Endpoint(settings.models))

@@ -1,9 +1,9 @@
-"""A transformers causal model as a LangChain chat model, streaming."""
+"""The local model as a LangChain chat model, for those who compose it with other parts of LangChain."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -13,46 +13,22 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict
 
-from core.errors import ModelError
+from core.decoding import StopCutter, decide_decoding
+from core.interfaces import Decoding
+from core.models.local import LocalModel
 
 _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
-_STREAM_TIMEOUT_S = 120  # a generating thread that died leaves its reader waiting otherwise
 
 
 class LocalChatModel(BaseChatModel):
-    """Any `AutoModelForCausalLM`; a tokenizer without a chat template gets the turns as plain text."""
+    """Takes the fields of `Decoding` as options; a tokenizer without a chat template gets plain text."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
-    model: Any
-    tokenizer: Any
+    local: LocalModel
 
     @property
     def _llm_type(self) -> str:
         return "inhouse-local"
-
-    @classmethod
-    def load(cls, name: str) -> LocalChatModel:
-        """`name` is a folder or a model id. Raises ModelError where it cannot be loaded."""
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        from core.models.precision import inference_dtype
-
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(name)
-            model = AutoModelForCausalLM.from_pretrained(name, dtype=inference_dtype())
-        except (OSError, ValueError) as error:
-            raise ModelError(
-                f"The model {name!r} cannot be loaded: {str(error).splitlines()[0]} Give a folder, or a "
-                "model id that is in the local Hugging Face cache or can be downloaded."
-            ) from error
-        return cls(model=model.train(False), tokenizer=tokenizer)
-
-    def render(self, messages: list[BaseMessage]) -> str:
-        turns = [{"role": _ROLES[message.type], "content": message.text} for message in messages]
-        if self.tokenizer.chat_template:
-            text: str = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-            return text
-        return "\n\n".join(turn["content"] for turn in turns)
 
     def _stream(
         self,
@@ -61,33 +37,25 @@ class LocalChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **options: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        from transformers import TextIteratorStreamer
-
-        inputs = self._encode(self.render(messages), int(options.get("max_tokens", 256)))
-        streamer = TextIteratorStreamer(
-            self.tokenizer, skip_prompt=True, skip_special_tokens=True, timeout=_STREAM_TIMEOUT_S
+        decoding = decide_decoding(Decoding(), {**options, "stop": tuple(stop or ())})
+        ids, cutter = self._ids(messages), StopCutter(decoding.stop)
+        written: list[int] = []
+        decoded = ""
+        with closing(self.local.write(ids, decoding, max_tokens=decoding.max_tokens)) as steps:
+            for tokens in steps:
+                written += tokens
+                now: str = self.local.tokenizer.decode(written, skip_special_tokens=True)
+                if now.endswith("\ufffd"):
+                    continue
+                if text := cutter.push(now[len(decoded) :]):
+                    yield ChatGenerationChunk(message=AIMessageChunk(content=text))
+                decoded = now
+                if cutter.stopped:
+                    break
+        used = UsageMetadata(
+            input_tokens=len(ids), output_tokens=len(written), total_tokens=len(ids) + len(written)
         )
-        faults: list[BaseException] = []
-
-        def generate() -> None:
-            try:
-                self.model.generate(**inputs, **self._decoding(options, stop), streamer=streamer)
-            except Exception as error:  # handed to the reading thread, which raises it
-                faults.append(error)
-                streamer.text_queue.put(streamer.stop_signal)
-
-        worker = threading.Thread(target=generate, daemon=True)
-        worker.start()
-        written = 0
-        for text in streamer:
-            written += len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-            yield ChatGenerationChunk(message=AIMessageChunk(content=text))
-        worker.join()
-        if faults:
-            raise RuntimeError(str(faults[0])) from faults[0]
-        read = int(inputs["input_ids"].shape[1])
-        usage = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
-        yield ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=usage))
+        yield ChatGenerationChunk(message=AIMessageChunk(content=cutter.rest(), usage_metadata=used))
 
     def _generate(
         self,
@@ -99,25 +67,12 @@ class LocalChatModel(BaseChatModel):
         text = "".join(chunk.text for chunk in self._stream(messages, stop, run_manager, **options))
         return ChatResult(generations=[ChatGeneration(message=AIMessage(content=text))])
 
-    def _encode(self, text: str, max_tokens: int) -> Any:
-        """Token ids, cut on the left where the model's window is too small, so that the question stays."""
-        inputs = self.tokenizer(text, return_tensors="pt", return_token_type_ids=False)
-        window = getattr(self.model.config, "max_position_embeddings", None)
-        if window:
-            room = max(1, window - max_tokens)
-            inputs = {name: tensor[:, -room:] for name, tensor in inputs.items()}
-        return inputs
-
-    def _decoding(self, options: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
-        temperature = float(options.get("temperature", 0))
-        decoding: dict[str, Any] = {
-            "max_new_tokens": int(options.get("max_tokens", 256)),
-            "do_sample": temperature > 0,
-        }
-        if temperature > 0:
-            decoding |= {"temperature": temperature, "top_p": float(options.get("top_p", 1))}
-        if stop:
-            decoding |= {"stop_strings": stop, "tokenizer": self.tokenizer}
-        if self.tokenizer.pad_token_id is None:
-            decoding["pad_token_id"] = self.tokenizer.eos_token_id
-        return decoding
+    def _ids(self, messages: list[BaseMessage]) -> list[int]:
+        turns = [{"role": _ROLES[message.type], "content": message.text} for message in messages]
+        tokenizer = self.local.tokenizer
+        if not tokenizer.chat_template:
+            plain: list[int] = tokenizer("\n\n".join(turn["content"] for turn in turns))["input_ids"]
+            return plain
+        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids

@@ -1,153 +1,222 @@
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
 
 from core.errors import ConfigurationError, ModelError
-from core.interfaces import Decoding, Draft, Reading
-from core.models.generators import chat_generator, supporting_units
-from core.reading import read
-from core.settings import ModelSettings, Settings
-from core.types import Chunk, Hit
-from tests.fakes import FakeReranker
+from core.interfaces import Decoding, Draft
+from core.models.generators import LocalGenerator, endpoint_generator, load_local
+from core.models.local_chat import LocalChatModel
+from core.settings import AnsweringSettings, ModelSettings, Settings
+from tests.core.conftest import Taught
+from tests.tiny_models import (
+    FIRST_SENTENCES,
+    QUESTIONS,
+    make_llama,
+    make_tokenizer,
+    reading_for,
+    save,
+    settings_for,
+)
 
 
-@pytest.fixture
-def reading() -> Reading:
-    text = "Employees may claim up to €45 a day for meals. Alcohol is never reimbursed."
-    return read("meals", [Hit(Chunk("c", "d", "d.md", "Expenses", (), text, 0), 1.0)], FakeReranker())
-
-
-def test_a_sentence_in_the_words_of_a_passage_is_supported_by_it(reading: Reading) -> None:
-    quotes = supporting_units("You may claim up to €45 a day for meals [1].", reading)
-    assert [scored.unit.text for scored in quotes] == ["Employees may claim up to €45 a day for meals."]
-
-
-def test_a_text_with_one_invented_sentence_is_not_supported_at_all(reading: Reading) -> None:
-    assert supporting_units("Alcohol is never reimbursed. Taxis cost nothing on Sundays.", reading) == ()
-
-
-@pytest.mark.parametrize("text", ["a", "It is for you. A!", "\ufffd a \ufffd 4"])
-def test_a_text_that_says_nothing_is_not_supported(text: str, reading: Reading) -> None:
-    assert supporting_units(text, reading) == ()
-
-
-@pytest.fixture
-def tiny_model(tmp_path: Path) -> Path:
-    """A Llama of two layers with random weights and a word-piece tokenizer: real code, no knowledge."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    letters = pre_tokenizers.ByteLevel.alphabet()
-    tokenizer = Tokenizer(
-        models.BPE({letter: number for number, letter in enumerate(["<end>", *sorted(letters)])}, [])
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>").save_pretrained(tmp_path)
-    config = LlamaConfig(
-        vocab_size=257, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=256, eos_token_id=0, bos_token_id=None,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    LlamaForCausalLM(config).save_pretrained(tmp_path)
-    return tmp_path
-
-
-def test_a_transformers_model_streams_and_its_gibberish_is_not_supported(
-    tiny_model: Path, reading: Reading
-) -> None:
-    generator = chat_generator(
-        Settings(generator="transformers", models=ModelSettings(model=str(tiny_model)))
-    )
-    *pieces, draft = generator.stream("What about meals?", reading, (), Decoding(max_tokens=12))
+def drafted(
+    generator: LocalGenerator, place: int = 0, decoding: Decoding | None = None
+) -> tuple[list[str], Draft]:
+    stream = generator.stream(QUESTIONS[place], reading_for(place), (), decoding or Decoding())
+    *pieces, draft = stream
     assert isinstance(draft, Draft)
-    assert "".join(str(piece) for piece in pieces).strip() == draft.text
+    return [str(piece) for piece in pieces if piece], draft
+
+
+def generator_of(taught: Taught) -> LocalGenerator:
+    settings = settings_for(taught.folder)
+    return LocalGenerator(settings, load_local(settings))
+
+
+def generating() -> int:
+    return sum(thread.name == "generate" and thread.is_alive() for thread in threading.enumerate())
+
+
+def wait_until_idle(seconds: float = 10) -> float:
+    started = time.monotonic()
+    while generating() and time.monotonic() - started < seconds:
+        time.sleep(0.005)
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize("name", ["llama", "t5"])
+@pytest.mark.parametrize("decoding", [Decoding(), Decoding(num_beams=3, early_stopping=True)])
+def test_a_taught_model_copies_the_first_sentence_and_is_cited(
+    name: str, decoding: Decoding, request: pytest.FixtureRequest
+) -> None:
+    generator = generator_of(request.getfixturevalue(name))
+    for place, sentence in enumerate(FIRST_SENTENCES):
+        pieces, draft = drafted(generator, place, decoding)
+        assert draft.text == f"{sentence} [1]"
+        assert "".join(pieces) == draft.text
+        assert [scored.unit.text for scored in draft.quotes] == [sentence]
+        assert draft.finish_reason == "stop"
+        assert draft.usage.completion_tokens > 3
+
+
+def test_a_seed_decides_what_is_sampled_also_while_others_sample(llama: Taught) -> None:
+    local = load_local(settings_for(llama.folder))
+    ids = llama.encoder.ids
+    from tests.tiny_models import asked
+
+    def sample(seed: int) -> tuple[int, ...]:
+        decoding = Decoding(temperature=2.0, top_k=200, seed=seed)
+        steps = local.write(ids(asked(0)), decoding, max_tokens=12)
+        return tuple(token for tokens in steps for token in tokens)
+
+    alone = [sample(seed) for seed in range(4)]
+    assert len(set(alone)) == 4
+    together: dict[int, tuple[int, ...]] = {}
+    threads = [
+        threading.Thread(target=lambda seed=seed: together.update({seed: sample(seed)})) for seed in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [together[seed] for seed in range(4)] == alone
+
+
+def test_parameters_reach_transformers(llama: Taught) -> None:
+    local = load_local(settings_for(llama.folder))
+    ids = llama.encoder.tokenizer("leave leave leave")["input_ids"]
+
+    def written(decoding: Decoding) -> list[int]:
+        steps = local.write(ids, decoding, max_tokens=24)
+        return [token for tokens in steps for token in tokens]
+
+    pairs = written(Decoding(no_repeat_ngram_size=2, min_new_tokens=24))
+    assert len(pairs) == 24
+    assert len(set(pairwise(pairs))) == 23
+    assert len(set(written(Decoding(repetition_penalty=5.0, min_new_tokens=24)))) > len(
+        set(written(Decoding(min_new_tokens=24)))
+    )
+
+
+def test_a_text_that_is_cut_off_loses_its_last_half_sentence(llama: Taught) -> None:
+    _, draft = drafted(generator_of(llama), decoding=Decoding(max_tokens=6))
+    assert draft.finish_reason == "length"
+    assert draft.usage.completion_tokens == 6
+    assert (draft.text, draft.quotes) == ("", ())
+
+
+def test_a_stop_string_ends_the_text_and_the_generating(llama: Taught) -> None:
+    pieces, draft = drafted(generator_of(llama), 1, Decoding(stop=(" a year",)))
+    assert draft.text == "Everyone has 28 days of paid leave [1]"
+    assert "".join(pieces) == draft.text
+    assert wait_until_idle() < 5
+
+
+def test_a_stop_string_inside_a_number_leaves_no_other_number(llama: Taught) -> None:
+    _, draft = drafted(generator_of(llama), 1, Decoding(stop=("8 days",)))
     assert draft.quotes == ()
-    assert 0 < draft.usage.prompt_tokens <= 256 - 12
+
+
+def endless_model(folder: Path) -> Settings:
+    """Random weights that never write an end mark before the limit."""
+    tokenizer = make_tokenizer(["What about meals?"])
+    return settings_for(save(make_llama(tokenizer), tokenizer, folder))
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_closing_the_stream_ends_the_generating_thread_within_a_step_or_two(
+    beams: int, tmp_path: Path
+) -> None:
+    settings = endless_model(tmp_path)
+    local = load_local(settings)
+    steps = 0
+    forward = local.model.forward
+
+    def counted(*inputs: object, **options: object) -> object:
+        nonlocal steps
+        steps += 1
+        return forward(*inputs, **options)
+
+    local.model.forward = counted
+    decoding = Decoding(max_tokens=500, num_beams=beams, min_new_tokens=500)
+    stream = LocalGenerator(settings, local).stream("What?", reading_for(0), (), decoding)
+    next(stream)
+    next(stream)
+    assert generating() == 1
+    before = steps
+    stream.close()  # type: ignore[attr-defined]
+    wait_until_idle()
+    assert generating() == 0
+    assert steps - before <= 3
+
+
+def test_gibberish_is_not_supported(tmp_path: Path) -> None:
+    settings = endless_model(tmp_path)
+    pieces, draft = drafted(LocalGenerator(settings, load_local(settings)), decoding=Decoding(max_tokens=12))
+    assert (pieces, draft.quotes) == ([], ())
     assert draft.usage.completion_tokens > 0
+
+
+def test_a_model_that_fails_is_a_model_error(llama: Taught, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = generator_of(llama)
+
+    def broken(**options: object) -> None:
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(generator.local.model, "generate", broken)
+    with pytest.raises(ModelError, match="no room"):
+        drafted(generator)
+
+
+def test_a_model_that_writes_nothing_in_time_is_a_model_error(
+    llama: Taught, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(llama.folder, timeout_s=0.05)
+    generator = LocalGenerator(settings, load_local(settings))
+    done = threading.Event()
+    monkeypatch.setattr(generator.local.model, "generate", lambda **options: done.wait(10))
+    with pytest.raises(ModelError) as caught:
+        drafted(generator)
+    done.set()
+    assert caught.value.code == "model_timeout"
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     missing = Settings(generator="transformers", models=ModelSettings(model=str(tmp_path / "nothing")))
     with pytest.raises(ModelError, match="cannot be loaded"):
-        chat_generator(missing)
+        load_local(missing)
 
 
 def test_a_generator_without_a_model_says_which_setting_is_missing() -> None:
-    with pytest.raises(ConfigurationError, match="INHOUSE_MODELS__MODEL"):
-        chat_generator(Settings(generator="openai"))
+    for generator in (endpoint_generator, load_local):
+        with pytest.raises(ConfigurationError, match="INHOUSE_MODELS__MODEL"):
+            generator(Settings(generator="openai"))
 
 
-@pytest.fixture
-def endpoint() -> Iterator[tuple[str, list[dict[str, object]]]]:
-    """A server that speaks OpenAI's streaming protocol and always gives the same answer."""
-    asked: list[dict[str, object]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
-            self.end_headers()
-            for word in ("Alcohol ", "is never ", "reimbursed. [1]"):
-                delta = {"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None}
-                self._event(
-                    {
-                        "id": "1",
-                        "object": "chat.completion.chunk",
-                        "created": 1,
-                        "model": "m",
-                        "choices": [delta],
-                    }
-                )
-            usage = {"prompt_tokens": 50, "completion_tokens": 5, "total_tokens": 55}
-            self._event(
-                {
-                    "id": "1",
-                    "object": "chat.completion.chunk",
-                    "created": 1,
-                    "model": "m",
-                    "choices": [],
-                    "usage": usage,
-                }
-            )
-            self.wfile.write(b"data: [DONE]\n\n")
-
-        def _event(self, row: dict[str, object]) -> None:
-            self.wfile.write(f"data: {json.dumps(row)}\n\n".encode())
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1", asked
-    server.shutdown()
+def test_the_id_shows_no_path(llama: Taught) -> None:
+    assert str(llama.folder.parent) not in generator_of(llama).id
+    assert generator_of(llama).id.startswith("transformers:llama")
 
 
-def test_an_openai_endpoint_answers_and_is_cited(
-    endpoint: tuple[str, list[dict[str, object]]], reading: Reading
-) -> None:
-    url, asked = endpoint
-    settings = Settings(generator="openai", models=ModelSettings(model="m", base_url=url, api_key="k"))
-    *_, draft = chat_generator(settings).stream("Can I claim wine?", reading, (), Decoding(max_tokens=40))
-    assert isinstance(draft, Draft)
-    assert draft.text == "Alcohol is never reimbursed. [1]"
-    assert [scored.unit.text for scored in draft.quotes] == ["Alcohol is never reimbursed."]
-    assert draft.usage.prompt_tokens == 50
-    assert "Can I claim wine?" in str(asked[0]["messages"])
+def test_langchain_can_use_the_local_model(llama: Taught) -> None:
+    from tests.tiny_models import asked
+
+    chat = LocalChatModel(local=load_local(settings_for(llama.folder)))
+    pieces = list(chat.stream(llama.encoder.text(asked(0))))
+    assert "".join(str(piece.text) for piece in pieces).strip() == FIRST_SENTENCES[0]
+    assert len(pieces) > 3
+    assert chat.invoke(llama.encoder.text(asked(1)), stop=["28"]).text.strip() == "Everyone has"
 
 
-def test_an_endpoint_that_is_away_is_a_model_error(reading: Reading) -> None:
-    settings = Settings(
-        generator="openai", models=ModelSettings(model="m", base_url="http://127.0.0.1:9/v1", api_key="k")
-    )
-    with pytest.raises(ModelError, match="did not answer"):
-        list(chat_generator(settings).stream("Wine?", reading, (), Decoding()))
+def test_grounded_answers_of_a_taught_model_are_its_own(llama: Taught) -> None:
+    settings = settings_for(llama.folder).model_copy(update={"answering": AnsweringSettings(grounded=True)})
+    generator = LocalGenerator(settings, load_local(settings))
+    for place, sentence in enumerate(FIRST_SENTENCES):
+        pieces, draft = drafted(generator, place)
+        assert draft.text == "".join(pieces) == f"{sentence} [1]"

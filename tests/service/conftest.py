@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from core.deadline import Deadline
-from core.errors import EmptyQuestionError, IndexEmptyError, QuestionTooLongError
+from core.errors import EmptyQuestionError, IndexEmptyError, QuestionTooLongError, UnknownModelError
 from core.interfaces import Decoding
 from core.settings import Settings
 from core.types import EVERYTHING, Answer, Chunk, Citation, Filters, Hit, Labels, Message, Usage
@@ -103,6 +103,15 @@ class StandInInhouse:
     @property
     def generator(self) -> Any:
         return SimpleNamespace(id=f"reader@{self.adapter}", prompt_hash="")
+
+    @property
+    def variants(self) -> list[str]:
+        return ["base", "tuned"]
+
+    def variant(self, model: str) -> StandInInhouse:
+        if model not in self.variants:
+            raise UnknownModelError(f"There is no adapter {model!r}.")
+        return StandInInhouse(self.settings, self.index, adapter=model)
 
     @property
     def identity(self) -> str:

@@ -107,8 +107,8 @@ def test_every_listed_model_answers(standing: Standing) -> None:
     listed = standing.client.get("/v1/models").json()
     assert listed["object"] == "list"
     names = [row["id"] for row in listed["data"]]
-    assert names == ["inhouse", "reader@shipped"]
-    assert [standing.ask("leave?", model=name).status_code for name in names] == [200, 200]
+    assert names == ["inhouse", "reader@shipped", "inhouse:base", "inhouse:tuned"]
+    assert [standing.ask("leave?", model=name).status_code for name in names] == [200] * 4
 
 
 def test_the_last_user_message_is_the_question_and_what_was_said_before_is_history(
