@@ -1,0 +1,126 @@
+"""Answers that are being made right now, so that identical questions are computed once.
+
+All that ask for the same key share one source: whoever needs the next piece while nobody fetches it fetches
+it for all. So nobody depends on the first one: it may go away at any piece, and the others go on. When the
+last one leaves, the source is closed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+Piece = TypeVar("Piece")
+_ATTEMPTS = 3  # shared ones; after so many faults of others everybody computes alone
+
+
+class _Failed(Exception):
+    """The source broke off while somebody else fetched."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class Flight(Generic[Piece]):
+    def __init__(self, source: Iterator[Piece]) -> None:
+        self.riders = 0
+        self._source = source
+        self._pieces: list[Piece] = []
+        self._changed = threading.Condition()
+        self._fetching = False
+        self.ended = False
+        self._error: BaseException | None = None
+
+    def ride(self) -> Iterator[Piece]:
+        """All pieces from the first on. Raises what the source raises to who fetched it, _Failed to others."""
+        position = 0
+        while True:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda seen=position: seen < len(self._pieces) or self.ended or not self._fetching
+                )
+                fetches = position == len(self._pieces) and not self.ended
+                if not fetches and position == len(self._pieces):
+                    if self._error is not None:
+                        raise _Failed(self._error)
+                    return
+                self._fetching = self._fetching or fetches
+            if fetches:
+                self._fetch()
+            else:
+                yield self._pieces[position]
+                position += 1
+
+    def close(self) -> None:
+        close = getattr(self._source, "close", None)
+        if close is not None:
+            close()
+
+    def _fetch(self) -> None:
+        ended, error = False, None
+        try:
+            piece = next(self._source)
+        except StopIteration:
+            ended = True
+        except BaseException as raised:
+            ended, error = True, raised
+            raise
+        finally:
+            with self._changed:
+                self._fetching = False
+                self.ended, self._error = ended, error
+                if not ended:
+                    self._pieces.append(piece)
+                self._changed.notify_all()
+
+
+class Flights(Generic[Piece]):
+    """One `Flight` for each key that is being computed in this process."""
+
+    def __init__(self) -> None:
+        self._flights: dict[str, Flight[Piece]] = {}
+        self._guard = threading.Lock()
+        self.joined = 0  # how often somebody found the answer being made already
+
+    def share(self, key: str, start: Callable[[], Iterator[Piece]]) -> Iterator[tuple[Piece, bool]]:
+        """The pieces, each with whether somebody else had started them.
+
+        Raises what the source raises. A fault that met another one is not passed on: the pieces are asked for
+        anew, unless some of them were handed out already.
+        """
+        for _ in range(_ATTEMPTS):
+            flight, joined = self._board(key, start)
+            handed_out = False
+            try:
+                for piece in flight.ride():
+                    handed_out = True
+                    yield piece, joined
+                return
+            except _Failed as failed:
+                if handed_out:
+                    raise failed.error from None
+            finally:
+                self._leave(key, flight)
+        for piece in start():
+            yield piece, False
+
+    def _board(self, key: str, start: Callable[[], Iterator[Piece]]) -> tuple[Flight[Piece], bool]:
+        with self._guard:
+            flight = self._flights.get(key)
+            joined = flight is not None and not flight.ended
+            if flight is None or flight.ended:
+                flight = self._flights[key] = Flight(start())
+            else:
+                self.joined += 1
+            flight.riders += 1
+            return flight, joined
+
+    def _leave(self, key: str, flight: Flight[Piece]) -> None:
+        with self._guard:
+            flight.riders -= 1
+            last = flight.riders == 0
+            if (last or flight.ended) and self._flights.get(key) is flight:
+                del self._flights[key]
+        if last:
+            flight.close()
