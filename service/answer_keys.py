@@ -37,7 +37,9 @@ class Generation:
 class AnswerKey:
     exact: str
     generation: str
-    space: str  # of questions whose answers may stand for each other; empty where the question needs its history
+    space: (
+        str  # of questions whose answers may stand for each other; empty where the question needs its history
+    )
 
 
 class AnswerKeys:
@@ -117,9 +119,7 @@ def _read_generation(inhouse: Inhouse) -> Generation:
     """The digest holds the documents too: the version alone would let two indexes share one Redis."""
     index: Index = inhouse.index
     documents = index.documents()
-    files = sorted(
-        [file.root, file.source, file.content_hash, asdict(file.labels)] for file in documents
-    )
+    files = sorted([file.root, file.source, file.content_hash, asdict(file.labels)] for file in documents)
     groups = frozenset(group for file in documents for group in file.labels.groups)
     return Generation(_digest([inhouse.answerer.identity, files])[:32], groups)
 

@@ -49,13 +49,14 @@ def create_app(
     Raises ConfigurationError where a setting is wrong.
     """
     settings = settings or load_settings()
-    live = LiveInhouse(wire or _wire(settings), lambda: adapters.active_adapters(settings))
+    live = LiveInhouse(wire or _wire(settings), adapters.ActiveAdapters(settings))
     database = Database.of(settings)
     interactions = Interactions(database, settings.log) if settings.service.log_interactions else None
     sweeper = Sweeper(database, settings.log.keep_days if interactions else 0)
     key_ring = KeyRing(KeyStore(database))
     counts = Counts.connect(settings.service.redis_url)
     limits = settings.limits
+    conversing = Conversing(settings, live, cache or open_cache(settings), interactions)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -68,6 +69,7 @@ def create_app(
         live.close()
         key_ring.note_use()
         await counts.close()
+        conversing.close()
         database.close()
 
     app = FastAPI(title="Inhouse", docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -75,7 +77,7 @@ def create_app(
     app.state.live = live
     app.state.database = database
     app.state.interactions = interactions
-    app.state.conversing = Conversing(settings, live, cache or open_cache(settings.service), interactions)
+    app.state.conversing = conversing
     app.state.key_ring = key_ring
     app.state.failed_tries = FailedTries(limits)
     app.state.rate_limit = RateLimit(limits, counts)

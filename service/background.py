@@ -20,7 +20,7 @@ _BATCH = 200
 class BackgroundWriter(Generic[Row]):
     """`write` gets rows in the order in which they were put. Thread-safe; `put` never blocks."""
 
-    def __init__(self, write: Callable[[list[Row]], None], capacity: int = 5000) -> None:
+    def __init__(self, write: Callable[[list[Row]], object], capacity: int = 5000) -> None:
         self._write = write
         self._capacity = capacity
         self._rows: list[Row] = []
@@ -87,7 +87,7 @@ class BackgroundWriter(Generic[Row]):
                 self._state.notify_all()
 
     def _write_all(self, batch: list[Row]) -> None:
-        """Together; where that fails one by one, so that a row that cannot be written takes no other along."""
+        """Together; where that fails one by one, so that a bad row takes no other along."""
         try:
             self._write(batch)
             self.written += len(batch)

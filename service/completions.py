@@ -80,6 +80,7 @@ def _fields(reply: Reply) -> dict[str, Any]:
         "answer_type": answer.answer_type,
         "citations": [asdict(citation) for citation in answer.citations],
         "cached": reply.cached,
+        "cached_question": reply.cached_question,
         "timings_ms": reply.timings_ms,
         "interaction_id": reply.interaction_id,
     }

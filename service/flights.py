@@ -33,13 +33,12 @@ class Flight(Generic[Piece]):
         self._error: BaseException | None = None
 
     def ride(self) -> Iterator[Piece]:
-        """All pieces from the first on. Raises what the source raises to who fetched it, _Failed to others."""
+        """All pieces from the first on. What the source raises meets who fetched it, and others as _Failed."""
         position = 0
         while True:
             with self._changed:
-                self._changed.wait_for(
-                    lambda seen=position: seen < len(self._pieces) or self.ended or not self._fetching
-                )
+                while position == len(self._pieces) and self._fetching:
+                    self._changed.wait()
                 fetches = position == len(self._pieces) and not self.ended
                 if not fetches and position == len(self._pieces):
                     if self._error is not None:

@@ -2,8 +2,8 @@
 
 Vectors of opposites are as alike as those of paraphrases ("with" and "without" a doctor's note: .98), so
 likeness alone decides nothing. Two questions agree where, after phrases and synonyms are put into one
-(`service.paraphrase`), the same words stand in the same order, but for words that carry nothing here. Numbers,
-names, codes, negations and unknown words are words like others, so they must agree too; so must the kind of
+(`service.paraphrase`), the same words stand in the same order, but for words that carry nothing here.
+Numbers, names, codes, negations and unknown words are words like others, so they must agree too; so must the kind of
 question, its modality, its tense and who acts.
 """
 
@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 from service.paraphrase import base_form, folded, rephrased
 
-_TOKEN = re.compile(r"(?<![\w.])[-+]\d[\w.,]*\w|\w+(?:[.,:]\w+)*[+#]*|[^\w\s.,;:!?\"'()\[\]-]")
+_TOKEN = re.compile(r"(?<![\w.])[-+]\d(?:[\w.,]*\w)?|\w+(?:[.,:]\w+)*[+#]*|[^\w\s.,;:!?\"'()\[\]-]")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:]\s+|\n)\W*$")
 _PREPOSITIONS = {"in", "on", "at", "for", "of", "to", "as"}
+_PLACES = {"in", "on", "at"}
 _CARRIES_NOTHING = {
-    "a", "an", "the", "and", "is", "are", "am", "be", "do", "does", "there", "my", "our", "your", "so", "just",
-    "actually", "exactly", "about", "regarding", "concerning", "would",
+    "a", "an", "the", "and", "is", "are", "am", "be", "do", "does", "there", "my", "our", "your", "so",
+    "just", "actually", "exactly", "about", "regarding", "concerning", "would",
 }  # fmt: skip
 _ACTOR = {"i", "we", "you"}
 _CAN = {"can", "could", "may", "might"}
@@ -28,7 +29,21 @@ _SHOULD = {"should", "shall", "ought"}
 _PAST = {"was", "were", "did", "had", "been"}
 _AUXILIARY = {"is", "are", "am", "do", "does"}
 _ASKS = {"how", "when", "where", "who", "whom", "whose", "which", "what", "why"}
-_MEASURES = {"many", "much", "long", "often", "far", "old", "soon", "early", "late", "big", "large", "high", "fast"}
+_MEASURES = {
+    "many",
+    "much",
+    "long",
+    "often",
+    "far",
+    "old",
+    "soon",
+    "early",
+    "late",
+    "big",
+    "large",
+    "high",
+    "fast",
+}
 _EITHER_WAY = {"how", "when", "where", "how many", "how much", "how long", "how often"}
 
 
@@ -54,7 +69,9 @@ class Sense:
         if self.actor != other.actor and not set(self.kinds) <= _EITHER_WAY:
             return False
         return bool(self.words) and (
-            _same(self.words, other.words) or _moved(self.words, other.words) or _moved(other.words, self.words)
+            _same(self.words, other.words)
+            or _moved(self.words, other.words)
+            or _moved(other.words, self.words)
         )
 
 
@@ -145,6 +162,8 @@ def _alike(one: Word, other: Word) -> bool:
     if one.text != other.text:
         return False
     if one.preposition == other.preposition:
+        return True
+    if {one.preposition, other.preposition} <= _PLACES and not one.text[0].isdigit():
         return True
     if any(character.isdigit() for character in one.text):  # "in 2 weeks", "for 2 weeks"
         return False

@@ -60,9 +60,7 @@ class Neighbours:
     def __len__(self) -> int:
         return sum(len(space.entries) for space in self._spaces.values())
 
-    def find(
-        self, generation: str, name: str, question: str, vector: NDArray[np.float32]
-    ) -> list[Neighbour]:
+    def find(self, generation: str, name: str, question: str, vector: NDArray[np.float32]) -> list[Neighbour]:
         """The questions of the space that ask the same, most similar first."""
         with self._guard:
             space = self._fetched(generation, name)
@@ -94,7 +92,8 @@ class Neighbours:
         space = self._spaces.setdefault((generation, name), _Space())
         self._spaces.move_to_end((generation, name))
         entries, vectors = [], []
-        for space.mark, row in self._store.since(name, space.mark):
+        for mark, row in self._store.since(name, space.mark):
+            space.mark = mark
             if (parsed := _parse(row)) is not None:
                 entries.append(parsed[0])
                 vectors.append(parsed[1])

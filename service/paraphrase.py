@@ -15,7 +15,7 @@ _PHRASES = [
     (r"\b(hi|hello|hey|dear)( there| all| team| everyone)?\b[,!.]*", " "),
     (r"\b(many )?thanks( in advance| a lot)?\b|\bthank you\b|\bplease\b|\bkindly\b", " "),
     (r"\bquick question\b\s*[:,-]*|\bjust wondering\b,?", " "),
-    (r"\b(can|could|would|will) (you|somebody|someone|anyone|anybody) (just )?(tell|remind) me( about)?\b", " "),
+    (r"\b(can|could|would|will) (you|somebody|someone|anyone|anybody) (tell|remind) me( about)?\b", " "),
     (r"\b(can|could) (you|somebody|someone) explain( to me)?\b", " "),
     (r"\b(does|do) (you|anybody|anyone|somebody|someone) (happen to )?know\b", " "),
     (r"\b(i|we) (would|'d) like to (know|ask|find out)\b|\bi('m| am| was)? wonder(ing)?\b", " "),
@@ -29,7 +29,7 @@ _PHRASES = [
     (r"\b(am i|are we) entitled to\b", "do i get"),
     # How to do something.
     (r"\bwhat (do|must|should) (i|we|you) (have to |need to )?do (in order )?to\b", "how do i"),
-    (r"\b(what is|what's|whats) the (best |right |proper |correct )?(way|process|procedure) to\b", "how do i"),
+    (r"\b(what is|what's|whats) the (best |right |correct )?(way|process|procedure) to\b", "how do i"),
     (r"\bwhat steps do (i|we) (have to |need to )?(take|follow) to\b", "how do i"),
     (r"\bhow (can|could|would|should) (i|we|you|one)\b|\bhow (does one|do we|do you)\b", "how do i"),
     (r"\bhow (would|do) (i|we|you) go about (\w+)ing\b", r"how do i \3"),
@@ -47,8 +47,8 @@ _PHRASES = [
     (r"\bhow come\b", "why"),
     (r"\bwhat('s| is) the reason\b", "why"),
     # Things with several names.
-    (r"\b(paid )?annual leave\b|\bpaid time off\b|\bvacation (leave|time)\b|\bpaid (vacation|holidays?)\b|\bpto\b",
-     "vacation"),
+    (r"\b(paid )?annual leave\b|\bpaid time off\b|\bvacation (leave|time)\b", "vacation"),
+    (r"\bpaid (vacation|holidays?)\b|\bpto\b", "vacation"),
     (r"\bdays? of (paid )?(vacation|holidays?|sick leave|parental leave|notice)\b", r"\2 days"),
     (r"\b(work|working) (from home|remotely)\b|\bhome ?office\b|\bremote work(ing)?\b", "wfh"),
     (r"\b(doctor'?s|sick) (note|certificate)\b|\bmedical certificate\b", "sicknote"),
@@ -74,23 +74,49 @@ _CONTRACTIONS = [
     (re.compile(r"\b(\w+)'(s|m|re|ve|d)\b"), r"\1"),
     (re.compile(r"\b(\w+)s'(?=\W|$)"), r"\1s"),
 ]  # fmt: skip
+_SYNONYMS = """
+vacation: holiday
+laptop: notebook
+colleague: coworker
+manager: boss
+buy: purchase
+start: begin commence
+sick: ill
+photo: picture
+get: receive have has got obtain
+employee: staff
+maximum: max maximal maximally
+minimum: min minimal minimally
+help: assistance
+car: automobile
+until: till
+bike: bicycle
+change: alter modify
+fix: repair
+end: terminate
+answer: reply respond
+salary: wage
+document: doc
+application: app
+information: info
+okay: ok
+resign: quit
+password: pwd
+subtract: deduct
+helpline: hotline
+mandatory: compulsory obligatory
+"""
 SYNONYMS = {
-    "holiday": "vacation", "notebook": "laptop", "coworker": "colleague", "boss": "manager", "purchase": "buy",
-    "begin": "start", "commence": "start", "ill": "sick", "picture": "photo", "receive": "get", "have": "get",
-    "has": "get", "got": "get", "staff": "employee", "max": "maximum", "maximal": "maximum", "min": "minimum",
-    "minimal": "minimum", "maximally": "maximum", "minimally": "minimum", "assistance": "help", "automobile": "car",
-    "till": "until", "bicycle": "bike", "obtain": "get", "alter": "change", "modify": "change", "repair": "fix",
-    "terminate": "end", "reply": "answer", "respond": "answer", "wage": "salary", "doc": "document",
-    "app": "application", "info": "information", "ok": "okay", "quit": "resign", "pwd": "password",
-    "deduct": "subtract", "hotline": "helpline", "compulsory": "mandatory", "obligatory": "mandatory",
-}  # fmt: skip
-NUMBERS = {
-    word: str(number)
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-        " seventeen eighteen nineteen twenty".split()
-    )
+    word: common
+    for common, _, words in (line.partition(": ") for line in _SYNONYMS.strip().splitlines())
+    for word in words.split()
 }
+
+_NUMBERS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen eighteen nineteen twenty"
+)
+NUMBERS = {word: str(number) for number, word in enumerate(_NUMBERS.split())}
 
 
 def folded(question: str) -> str:

@@ -74,7 +74,7 @@ class AnswerCache:
         self.counts = CacheCounts()
 
     def at_once(self, inhouse: Inhouse, question: Question) -> Served | None:
-        """An exact hit that this process holds in memory; never blocks, so that it may run in the event loop."""
+        """An exact hit that this process holds in memory. Never blocks: for the event loop."""
         key = self._keys.at_once(inhouse, question) if self._store else None
         answer = self._memory.get(key.exact) if key else None
         if answer is None:

@@ -9,14 +9,14 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from starlette.concurrency import iterate_in_threadpool
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 
 from core.errors import UnknownModelError
 from core.interfaces import Decoding
 from core.types import Message, Role
 from service import completions
 from service.auth import Caller, ChatCaller, require_chat
-from service.conversing import Question
+from service.conversing import Conversing, Question
 from service.deps import ConversingDep, LiveDep
 from service.live import LiveInhouse
 from service.places import Place
@@ -28,7 +28,7 @@ ALIAS = "inhouse"  # a model name that always means the model in use
 
 
 @router.post("/chat/completions")
-def chat(
+async def chat(
     http: Request,
     request: ChatRequest,
     conversing: ConversingDep,
@@ -36,10 +36,19 @@ def chat(
     caller: ChatCaller,
     deadline: Place,
 ) -> Response:
-    """Runs in the thread pool. A stream starts with its first piece, so a fault before has its status."""
+    """What is at hand is answered from the event loop, everything else from the thread pool."""
+    question = replace(to_question(request, caller, http.state.request_id), deadline=deadline)
+    if not request.stream and request.model in (None, "", ALIAS):
+        reply = conversing.at_once(question)
+        if reply is not None:
+            return JSONResponse(completions.completion(reply))
+    return await run_in_threadpool(_answer, request, question, conversing, live)
+
+
+def _answer(request: ChatRequest, question: Question, conversing: Conversing, live: LiveInhouse) -> Response:
+    """A stream starts with its first piece, so a fault before has its status."""
     live.check_index()
     model = _check_model(request.model, live)
-    question = replace(to_question(request, caller, http.state.request_id), deadline=deadline)
     if not request.stream:
         return JSONResponse(completions.completion(conversing.reply(question)))
     pieces = conversing.stream(question)

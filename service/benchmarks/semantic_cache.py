@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def summary(pairs: Sequence[Judged], similarity: float) -> dict[str, Any]:
-    """Of each half: hits among near misses (false) and among paraphrases (true); what likeness alone would do."""
+    """Of each half: hits among near misses (false) and paraphrases (true); what likeness alone would do."""
     report: dict[str, Any] = {"similarity": similarity}
     for half in ("tuned", "held_out"):
         mine = [pair for pair in pairs if pair.half == half]
@@ -101,7 +101,7 @@ def judge(rows: Iterable[dict[str, Any]], embedder: Embedder) -> list[Judged]:
 def agreeing(
     rows: Iterable[dict[str, Any]], similarity: float, embedder: Embedder
 ) -> Iterator[tuple[str, str, bool]]:
-    """Pairs of different questions of one file that would share an answer, and whether their evidence is shared."""
+    """Pairs of questions of one file that would share an answer, and whether they share evidence."""
     alone = [row for row in rows if not row.get("history")]
     senses = [sense_of(row["question"]) for row in alone]
     groups: dict[object, list[int]] = defaultdict(list)
@@ -114,7 +114,9 @@ def agreeing(
                 continue
             vectors: FloatMatrix = embedder.embed(texts)
             if float(vectors[0] @ vectors[1]) >= similarity:
-                evidence = [{item["quote"] for item in alone[number].get("evidence", ())} for number in (one, other)]
+                evidence = [
+                    {item["quote"] for item in alone[number].get("evidence", ())} for number in (one, other)
+                ]
                 yield (*texts, evidence[0] == evidence[1] or bool(evidence[0] & evidence[1]))
 
 

@@ -24,7 +24,7 @@ from core.interfaces import Decoding
 from core.settings import Settings
 from core.types import EVERYTHING, Answer, Chunk, Citation, Filters, Hit, Labels, Message, Usage
 from service.app import create_app
-from tests.fakes import words_of
+from tests.fakes import FakeEmbedder, words_of
 from tests.service import postgres
 
 HANDBOOK = {
@@ -82,6 +82,10 @@ class StandInInhouse:
     @property
     def answerer(self) -> StandInInhouse:
         return self
+
+    @property
+    def embedder(self) -> FakeEmbedder:
+        return FakeEmbedder()
 
     @property
     def retriever(self) -> StandInInhouse:

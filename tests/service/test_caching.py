@@ -7,14 +7,18 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from core.errors import ConfigurationError
 from core.interfaces import Cache, Decoding
-from core.settings import ServiceSettings
+from core.settings import Settings
 from core.types import Answer, Chunk, Citation, Hit, Message, Usage
-from service.caching import MemoryCache, RedisCache, answer_key, dump_answer, load_answer, open_cache
+from service.answer_keys import answer_key
+from service.caching import MemoryCache, RedisCache, open_cache
+from service.remembering import dump_answer, load_answer
+from service.sqlite_cache import SQLiteCache
 
 
 def free_port() -> int:
@@ -119,10 +123,14 @@ def test_a_url_of_something_else_is_a_configuration_error() -> None:
         RedisCache.connect("http://user:password@localhost")
 
 
-def test_the_settings_choose_the_cache() -> None:
-    assert open_cache(ServiceSettings(cache_ttl_s=0)) is None
-    assert isinstance(open_cache(ServiceSettings()), MemoryCache)
-    assert isinstance(open_cache(ServiceSettings(redis_url="redis://localhost")), RedisCache)
+def test_the_settings_choose_the_cache(tmp_path: Path) -> None:
+    def opened(**service: object) -> Cache | None:
+        return open_cache(Settings(data_dir=tmp_path, service=service))
+
+    assert opened(cache_ttl_s=0) is None
+    assert isinstance(opened(), SQLiteCache)
+    assert isinstance(opened(cache={"store": "memory"}), MemoryCache)
+    assert isinstance(opened(redis_url="redis://localhost"), RedisCache)
 
 
 def key(question: str = "Sick leave?", **changes: object) -> str:
