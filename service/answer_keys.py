@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from core.followup import standalone
@@ -78,36 +79,38 @@ class AnswerKeys:
             quotes and standalone(question.text, question.history) == question.text
         )
         decoding = Decoding() if quotes else question.decoding
-        scope = _scope(question.filters, generation.groups)
-        space = f"{generation.id}:{_digest([scope, asdict(decoding)])}" if alone else ""
-        exact = answer_key(
-            generation.id, question.text, () if alone else question.history, decoding, scope=scope
-        )
-        return AnswerKey(exact, generation.id, space)
+        space = space_key(generation.id, _scope(question.filters, generation.groups), decoding)
+        exact = answer_key(space, question.text, () if alone else question.history)
+        return AnswerKey(exact, generation.id, space if alone else "")
 
 
-def answer_key(
-    identity: str, question: str, history: Sequence[Message], decoding: Decoding, *, scope: str
-) -> str:
-    """SHA-256 over all that an answer depends on.
+@lru_cache(maxsize=1024)
+def space_key(identity: str, scope: Filters, decoding: Decoding) -> str:
+    """All that an answer depends on beside question and history.
 
     `identity` stands for index version, documents, prompts, model and the settings of answering; `scope` for
-    what the asker may see. Case, white space and Unicode form of the question do not matter.
+    what the asker may see.
     """
+    return _digest([_FORMAT, identity, repr(scope), asdict(decoding)])
+
+
+def answer_key(space: str, question: str, history: Sequence[Message]) -> str:
+    """Case, white space and Unicode form of the question do not matter."""
     turns = [[message.role, fold(message.content)] for message in history]
-    return _digest([_FORMAT, identity, scope, fold(question), turns, asdict(decoding)])
+    return _digest([space, fold(question), turns])
 
 
 def fold(text: str) -> str:
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip().casefold()
 
 
-def _scope(filters: Filters, known_groups: frozenset[str]) -> str:
+@lru_cache(maxsize=1024)
+def _scope(filters: Filters, known_groups: frozenset[str]) -> Filters:
     """The filters without what makes no difference: order, and groups that no document is meant for."""
     groups = filters.groups
     if groups is not None:
         groups = tuple(sorted(known_groups.intersection(groups)))
-    return repr(replace(filters, tags=tuple(sorted(set(filters.tags))), groups=groups))
+    return replace(filters, tags=tuple(sorted(set(filters.tags))), groups=groups)
 
 
 def _state(inhouse: Inhouse) -> tuple[object, ...]:

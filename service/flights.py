@@ -33,7 +33,7 @@ class Flight(Generic[Piece]):
         self._error: BaseException | None = None
 
     def ride(self) -> Iterator[Piece]:
-        """All pieces from the first on. What the source raises meets who fetched it, and others as _Failed."""
+        """All pieces from the first on. A fault meets who fetched as it is, and others as _Failed."""
         position = 0
         while True:
             with self._changed:

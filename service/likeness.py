@@ -3,8 +3,8 @@
 Vectors of opposites are as alike as those of paraphrases ("with" and "without" a doctor's note: .98), so
 likeness alone decides nothing. Two questions agree where, after phrases and synonyms are put into one
 (`service.paraphrase`), the same words stand in the same order, but for words that carry nothing here.
-Numbers, names, codes, negations and unknown words are words like others, so they must agree too; so must the kind of
-question, its modality, its tense and who acts.
+Numbers, names, codes, negations and unknown words are words like others, so they must agree too; so must
+the kind of question, its modality, its tense and who acts.
 """
 
 from __future__ import annotations

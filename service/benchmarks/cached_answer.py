@@ -33,12 +33,13 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000, help="to each of the two")
     parser.add_argument("--at-most", type=float, default=2.0, help="ratio of the p50s")
     arguments = parser.parse_args()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        url = stack.enter_context(redis_server(folder))
-        ask_inhouse, body = inhouse_asker(stack, folder, url)
-        ask_bare = bare_asker(stack, url, body)
-        figures = compare(ask_bare, ask_inhouse, arguments.requests)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with ExitStack() as stack:
+            url = stack.enter_context(redis_server(folder))
+            ask_inhouse, body = inhouse_asker(stack, folder, url)
+            ask_bare = bare_asker(stack, url, body)
+            figures = compare(ask_bare, ask_inhouse, arguments.requests)
         logged = stored_interactions(folder / "data")
     print(json.dumps({**figures, "logged": logged}))
     sys.exit(figures["ratio"] > arguments.at_most)

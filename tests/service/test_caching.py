@@ -14,8 +14,8 @@ import pytest
 from core.errors import ConfigurationError
 from core.interfaces import Cache, Decoding
 from core.settings import Settings
-from core.types import Answer, Chunk, Citation, Hit, Message, Usage
-from service.answer_keys import answer_key
+from core.types import EVERYTHING, Answer, Chunk, Citation, Filters, Hit, Message, Usage
+from service.answer_keys import answer_key, space_key
 from service.caching import MemoryCache, RedisCache, open_cache
 from service.remembering import dump_answer, load_answer
 from service.sqlite_cache import SQLiteCache
@@ -133,9 +133,15 @@ def test_the_settings_choose_the_cache(tmp_path: Path) -> None:
     assert isinstance(opened(redis_url="redis://localhost"), RedisCache)
 
 
-def key(question: str = "Sick leave?", **changes: object) -> str:
-    parts = {"identity": "v1", "history": (), "decoding": Decoding(), "scope": "all", **changes}
-    return answer_key(question=question, **parts)  # type: ignore[arg-type]
+def key(
+    question: str = "Sick leave?",
+    *,
+    identity: str = "v1",
+    history: tuple[Message, ...] = (),
+    decoding: Decoding = Decoding(),  # noqa: B008
+    scope: Filters = EVERYTHING,
+) -> str:
+    return answer_key(space_key(identity, scope, decoding), question, history)
 
 
 def test_case_and_white_space_do_not_matter_to_the_key() -> None:
@@ -149,7 +155,7 @@ def test_case_and_white_space_do_not_matter_to_the_key() -> None:
         {"identity": "v2"},
         {"history": (Message("user", "Hello"),)},
         {"decoding": Decoding(temperature=0.5)},
-        {"scope": "board"},
+        {"scope": Filters(groups=("board",))},
     ],
 )
 def test_everything_else_does_matter_to_the_key(changes: dict[str, object]) -> None:
