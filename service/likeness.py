@@ -113,7 +113,7 @@ def _mark_names(text: str) -> str:
 
 
 _LOOKS_LIKE_NOTHING = (
-    _CARRIES_NOTHING | _PREPOSITIONS | _ACTOR | _CAN | _MUST | _SHOULD | _PAST | _ASKS | {"will", "us", "me"}
+    _CARRIES_NOTHING | _PREPOSITIONS | _ACTOR | _CAN | _MUST | _SHOULD | _PAST | _ASKS | {"will", "us", "me", "it", "or", "no"}
 )
 
 
