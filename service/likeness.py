@@ -112,8 +112,8 @@ def _mark_names(text: str) -> str:
     return re.sub(r"[^\W\d_]+", mark, text)
 
 
-_LOOKS_LIKE_NOTHING = (
-    _CARRIES_NOTHING | _PREPOSITIONS | _ACTOR | _CAN | _MUST | _SHOULD | _PAST | _ASKS | {"will", "us", "me", "it", "or", "no"}
+_LOOKS_LIKE_NOTHING = _CARRIES_NOTHING.union(
+    _PREPOSITIONS, _ACTOR, _CAN, _MUST, _SHOULD, _PAST, _ASKS, {"will", "us", "me", "it", "or", "no"}
 )
 
 

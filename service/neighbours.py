@@ -38,7 +38,8 @@ class _Space:
 
     def add(self, entries: list[Neighbour], vectors: list[NDArray[np.float32]]) -> None:
         rows = np.stack(vectors)
-        self.vectors = rows if self.vectors is None else np.concatenate([self.vectors, rows])[-_MAX_ENTRIES:]
+        known = [] if self.vectors is None else [self.vectors]
+        self.vectors = np.concatenate([*known, rows])[-_MAX_ENTRIES:]
         self.entries = [*self.entries, *entries][-_MAX_ENTRIES:]
 
     def drop(self, entry: Neighbour) -> None:
