@@ -31,6 +31,7 @@ Cached = Literal["none", "exact", "semantic"]
 Compute = Callable[[], Iterator[str | Answer]]
 
 _MEMORY_ANSWERS = 1024
+_AT_ONCE_CHARS = 8000  # longer conversations take too long to fold for the event loop
 _MEMORY_TTL_S = 60  # how much longer than in the store an answer may live in memory
 
 
@@ -75,7 +76,9 @@ class AnswerCache:
 
     def at_once(self, inhouse: Inhouse, question: Question) -> Served | None:
         """An exact hit that this process holds in memory. Never blocks: for the event loop."""
-        key = self._keys.at_once(inhouse, question) if self._store else None
+        if self._store is None or _length(question) > _AT_ONCE_CHARS:
+            return None
+        key = self._keys.at_once(inhouse, question)
         answer = self._memory.get(key.exact) if key else None
         if answer is None:
             return None
@@ -156,6 +159,10 @@ class AnswerCache:
         self._store.set(key.exact, dump_answer(answer), self._ttl_s)
         if self._neighbours is not None and vector is not None and answer.answer_type == "answer":
             self._neighbours.add(key.space, question, key.exact, vector, self._ttl_s)
+
+
+def _length(question: Question) -> int:
+    return len(question.text) + sum(len(message.content) for message in question.history)
 
 
 class _AnswersInMemory:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from core.interfaces import Decoding
 from core.settings import CacheSettings, ServiceSettings, Settings
-from core.types import Filters, Labels
+from core.types import Filters, Labels, Message
 from service.answer_keys import AnswerKeys
 from service.caching import MemoryCache
 from service.conversing import Question
@@ -184,3 +185,25 @@ def test_neighbours_of_an_older_generation_are_dropped() -> None:
     assert len(neighbours.find("one", "old", ASKED, vector)) == 1
     assert neighbours.find("two", "new", ASKED, vector) == []
     assert len(neighbours) == 0
+
+
+def test_decoding_makes_another_key_only_where_the_generator_heeds_it(standing: Standing) -> None:
+    keys, inhouse = AnswerKeys(), standing.inhouse
+
+    def key(temperature: float) -> str:
+        question = Question(ASKED, decoding=Decoding(temperature=temperature))
+        return keys.of(inhouse, question).exact  # type: ignore[arg-type]
+
+    assert key(0.0) == key(0.9)
+    inhouse.settings = inhouse.settings.model_copy(update={"generator": "transformers"})
+    assert key(0.0) != key(0.9)
+
+
+def test_a_generating_model_keeps_its_history_in_the_key(standing: Standing) -> None:
+    keys, inhouse = AnswerKeys(), standing.inhouse
+    inhouse.settings = inhouse.settings.model_copy(update={"generator": "transformers"})
+    alone = keys.of(inhouse, Question(ASKED))  # type: ignore[arg-type]
+    later = keys.of(inhouse, Question(ASKED, (Message("user", "Hello"),)))  # type: ignore[arg-type]
+    assert alone.exact != later.exact
+    assert alone.space
+    assert not later.space
