@@ -67,22 +67,14 @@ def percentiles(times: list[float]) -> tuple[float, float]:
 def inhouse_asker(stack: ExitStack, folder: Path, redis_url: str) -> tuple[Callable[[], bytes], bytes]:
     """A call that asks the same cached question, and the body of its reply."""
     (folder / "pages").mkdir()
-    environment = {
-        **os.environ,
-        "INHOUSE_DATA_DIR": str(folder / "data"),
-        "INHOUSE_SERVICE__REDIS_URL": redis_url,
-    }
-    command = [sys.executable, "-m", "service.cli"]
+    settings = [f"INHOUSE_DATA_DIR={folder / 'data'}", f"INHOUSE_SERVICE__REDIS_URL={redis_url}"]
+    command = ["env", *settings, sys.executable, "-m", "service.cli"]
     shutil.copy(PAGE, folder / "pages" / PAGE.name)
-    subprocess.run(
-        [*command, "reindex", str(folder / "pages")], env=environment, check=True, stdout=subprocess.DEVNULL
-    )
-    server = stack.enter_context(
-        running([*command, "serve", "--port", "0", "--json"], environment, folder / "log")
-    )
+    subprocess.run([*command, "reindex", str(folder / "pages")], check=True, stdout=subprocess.DEVNULL)
+    server = stack.enter_context(running([*command, "serve", "--port", "0", "--json"], folder / "log"))
     assert server.stdout is not None
     port = json.loads(server.stdout.readline())["port"]
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     body = json.dumps({"messages": [{"role": "user", "content": QUESTION}]})
 
     def ask() -> bytes:
@@ -94,6 +86,7 @@ def inhouse_asker(stack: ExitStack, folder: Path, redis_url: str) -> tuple[Calla
     ask()
     reply = ask()
     assert json.loads(reply)["cached"] == "exact", reply
+    connection.close()  # opened again by the next request, however long the other server takes to start
     return ask, reply
 
 
@@ -103,13 +96,14 @@ def bare_asker(stack: ExitStack, redis_url: str, body: bytes) -> Callable[[], by
     Redis.from_url(redis_url).set("answer", body)
     server = stack.enter_context(running([sys.executable, "-m", "service.benchmarks.bare", redis_url]))
     assert server.stdout is not None
-    connection = http.client.HTTPConnection("127.0.0.1", int(server.stdout.readline()), timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", int(server.stdout.readline()), timeout=300)
 
     def ask() -> bytes:
         connection.request("GET", "/answers/answer")
         return connection.getresponse().read()
 
     assert ask() == body
+    connection.close()
     return ask
 
 
@@ -138,15 +132,11 @@ def redis_server(folder: Path, port: int = 0) -> Iterator[str]:
 
 
 @contextmanager
-def running(
-    command: list[str], environment: dict[str, str] | None = None, log: Path = Path(os.devnull)
-) -> Iterator[subprocess.Popen[str]]:
+def running(command: list[str], log: Path = Path(os.devnull)) -> Iterator[subprocess.Popen[str]]:
     """A process that is stopped as an operator would stop it."""
     with (
         log.open("w") as errors,
-        subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
         try:
             yield process
