@@ -1,8 +1,8 @@
 """Answers that are being made right now, so that identical questions are computed once.
 
 All that ask for the same key share one source: whoever needs the next piece while nobody fetches it fetches
-it for all. So nobody depends on the first one: it may go away at any piece, and the others go on. When the
-last one leaves, the source is closed.
+it for all, and when the last one leaves, the source is closed. A source may break off because of the one that
+started it, who went away or whose time is up: the others then ask anew and go on behind what they have.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ATTEMPTS = 3  # shared ones; after so many faults of others everybody computes 
 
 
 class _Failed(Exception):
-    """The source broke off while somebody else fetched."""
+    """The source that somebody else started broke off."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -32,8 +32,8 @@ class Flight(Generic[Piece]):
         self.ended = False
         self._error: BaseException | None = None
 
-    def ride(self) -> Iterator[Piece]:
-        """All pieces from the first on. A fault meets who fetched as it is, and others as _Failed."""
+    def ride(self, *, starter: bool) -> Iterator[Piece]:
+        """All pieces from the first on. A fault is raised as it is to the starter, to others as _Failed."""
         position = 0
         while True:
             with self._changed:
@@ -41,12 +41,12 @@ class Flight(Generic[Piece]):
                     self._changed.wait()
                 fetches = position == len(self._pieces) and not self.ended
                 if not fetches and position == len(self._pieces):
-                    if self._error is not None:
-                        raise _Failed(self._error)
-                    return
+                    if self._error is None:
+                        return
+                    raise self._error if starter else _Failed(self._error)
                 self._fetching = self._fetching or fetches
             if fetches:
-                self._fetch()
+                self._fetch()  # a fault is met in the next turn
             else:
                 yield self._pieces[position]
                 position += 1
@@ -57,11 +57,14 @@ class Flight(Generic[Piece]):
             close()
 
     def _fetch(self) -> None:
-        ended, error = False, None
+        ended = False
+        error: BaseException | None = None
         try:
             piece = next(self._source)
         except StopIteration:
             ended = True
+        except Exception as raised:
+            ended, error = True, raised
         except BaseException as raised:
             ended, error = True, raised
             raise
@@ -85,23 +88,22 @@ class Flights(Generic[Piece]):
     def share(self, key: str, start: Callable[[], Iterator[Piece]]) -> Iterator[tuple[Piece, bool]]:
         """The pieces, each with whether somebody else had started them.
 
-        Raises what the source raises. A fault that met another one is not passed on: the pieces are asked for
-        anew, unless some of them were handed out already.
+        Raises what the source raises to the one who started it. The others ask anew; where that begins with
+        other pieces than they have, they get the fault after all.
         """
+        handed_out: list[Piece] = []
+        fault: BaseException | None = None
         for _ in range(_ATTEMPTS):
             flight, joined = self._board(key, start)
-            handed_out = False
             try:
-                for piece in flight.ride():
-                    handed_out = True
+                for piece in _behind(handed_out, flight.ride(starter=not joined), fault):
                     yield piece, joined
                 return
             except _Failed as failed:
-                if handed_out:
-                    raise failed.error from None
+                fault = failed.error
             finally:
                 self._leave(key, flight)
-        for piece in start():
+        for piece in _behind(handed_out, start(), fault):
             yield piece, False
 
     def _board(self, key: str, start: Callable[[], Iterator[Piece]]) -> tuple[Flight[Piece], bool]:
@@ -123,3 +125,14 @@ class Flights(Generic[Piece]):
                 del self._flights[key]
         if last:
             flight.close()
+
+
+def _behind(handed_out: list[Piece], pieces: Iterator[Piece], fault: BaseException | None) -> Iterator[Piece]:
+    """The pieces behind those that were handed out, which it joins. Raises the fault where those differ."""
+    known = len(handed_out)
+    for place, piece in enumerate(pieces):
+        if place >= known:
+            handed_out.append(piece)
+            yield piece
+        elif piece != handed_out[place] and fault is not None:
+            raise fault

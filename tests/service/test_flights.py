@@ -17,9 +17,12 @@ class Source:
         self.gate = threading.Semaphore(0)
         self.fault: Exception | None = None
         self.fetching = threading.Event()
+        self.on_start: Callable[[], None] = lambda: None
 
     def __call__(self) -> Iterator[str]:
         self.started += 1
+        if self.started > 1:
+            self.on_start()
         return self._pieces()
 
     def _pieces(self) -> Iterator[str]:
@@ -123,16 +126,39 @@ def test_a_fault_meets_the_one_who_fetched_and_the_others_ask_anew(
     assert source.started == 2
 
 
-def test_a_fault_in_mid_stream_meets_everybody(flights: Flights[str], source: Source) -> None:
+def test_a_follower_goes_on_behind_its_pieces_where_the_source_of_the_leader_breaks_off(
+    flights: Flights[str], source: Source
+) -> None:
     source.gate.release()
     leader, follower = (flights.share("key", source) for _ in range(2))
     assert (next(leader), next(follower)) == (("a", False), ("a", True))
-    source.fault = RuntimeError("broken")
+    leader.close()  # type: ignore[attr-defined]
+    source.fault = RuntimeError("the leader went away")  # as a deadline of the leader's would make it
+
+    def whole() -> None:
+        source.fault = None
+
     source.gate.release()
-    with pytest.raises(RuntimeError, match="broken"):
-        next(leader)
-    with pytest.raises(RuntimeError, match="broken"):
-        next(follower)
+    source.on_start = whole
+    source.gate.release(3)
+    assert [piece for piece, _ in follower] == ["b", "c"]
+    assert source.started == 2
+
+
+def test_a_follower_gets_the_fault_where_another_attempt_begins_otherwise(flights: Flights[str]) -> None:
+    texts = iter(("abc", "xyz"))
+
+    def source() -> Iterator[str]:
+        for piece in next(texts):
+            if piece == "b":
+                raise RuntimeError("broken")
+            yield piece
+
+    leader, follower = (flights.share("key", source) for _ in range(2))
+    assert (next(leader), next(follower)) == (("a", False), ("a", True))
+    for rider in (leader, follower):
+        with pytest.raises(RuntimeError, match="broken"):
+            next(rider)
 
 
 def test_a_source_that_always_fails_is_asked_by_each_at_most_a_few_times(flights: Flights[str]) -> None:

@@ -13,9 +13,10 @@ from core.interfaces import Decoding
 from core.settings import CacheSettings, ServiceSettings, Settings
 from core.types import Filters, Labels, Message
 from service.answer_keys import AnswerKeys
+from service.background import BackgroundWriter
 from service.caching import MemoryCache
 from service.conversing import Question
-from service.interactions import Interactions
+from service.interactions import Row
 from service.neighbours import Neighbours
 from tests.fakes import FakeEmbedder
 from tests.service.conftest import HANDBOOK, Standing
@@ -146,8 +147,8 @@ def test_cached_answers_are_logged_by_the_end_and_can_be_rated_at_once(
     assert reply["cached"] == "exact"
     body = {"interaction_id": reply["interaction_id"], "rating": 1}
     assert standing.client.post("/v1/feedback", json=body).status_code == 200
-    log: Interactions = standing.app.state.interactions
-    assert log.later.written == 1
+    later: BackgroundWriter[Row] = standing.app.state.conversing.later
+    assert later.written == 1
 
 
 def test_groups_that_no_document_is_meant_for_make_no_other_key(standing: Standing) -> None:
