@@ -14,7 +14,7 @@ from service.auth import Caller
 from service.background import BackgroundWriter
 from service.interactions import Interactions, Maker, Row, interaction_row
 from service.live import LiveInhouse
-from service.remembering import AnswerCache, Cached, Served
+from service.answer_cache import AnswerCache, Cached, Served
 
 if TYPE_CHECKING:
     from core.settings import Settings

@@ -18,7 +18,7 @@ from core.settings import Settings
 from core.types import EVERYTHING, Answer, Chunk, Citation, Filters, Hit, Message, Usage
 from service.answer_keys import answer_key, space_key
 from service.caching import MemoryCache, RedisCache, open_cache
-from service.remembering import dump_answer, load_answer
+from service.answer_cache import dump_answer, load_answer
 from service.sqlite_cache import SQLiteCache
 from tests.service.redis_process import RedisProcess, free_port
 
