@@ -84,6 +84,7 @@ class Answerer:
             self.settings.assistant,
             self.settings.retrieval,
             self.settings.answering,
+            self.decision,
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 

@@ -193,6 +193,18 @@ class ConversationSettings(Section):
     max_per_caller: int = Field(500, ge=1, description="beyond it the one not used for longest is deleted")
 
 
+class CacheSettings(Section):
+    """How answers are kept; for how long is `service.cache_ttl_s`."""
+
+    store: Literal["sqlite", "memory"] = Field(
+        "sqlite", description="without a Redis: a file under data_dir that processes share, or each its own"
+    )
+    semantic: bool = Field(True, description="answer a question that asks the same in other words, too")
+    similarity: float = Field(
+        0.8, ge=0.5, le=1, description="cosine of two questions from which on their words are compared"
+    )
+
+
 class ServiceSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
@@ -200,8 +212,9 @@ class ServiceSettings(Section):
     admin_keys: Keys = Field((), repr=False)
     groups: Keys = Field((), description="groups that all askers over HTTP belong to; see .inhouse.toml")
     cors_origins: Origins = Field((), description="sites whose pages may call, such as https://x.example")
-    redis_url: str = Field("", description="empty: an in-process cache")
+    redis_url: str = Field("", description="empty: see service.cache.store")
     cache_ttl_s: int = Field(3600, ge=0, description="0 turns the answer cache off")
+    cache: CacheSettings = CacheSettings()
     max_body_bytes: int = Field(1_000_000, ge=1024)
     log_interactions: bool = True
     conversations: ConversationSettings = ConversationSettings()
@@ -301,6 +314,10 @@ class Settings(BaseSettings):
     @property
     def reports_dir(self) -> Path:
         return self.data_dir / "reports"
+
+    @property
+    def cache_file(self) -> Path:
+        return self.data_dir / "cache.sqlite3"
 
     @property
     def database(self) -> Path:

@@ -20,9 +20,26 @@ def models_json(registry: Registry) -> list[dict[str, Any]]:
     return [entry.to_json() for entry in registry.list()]
 
 
-def active_adapters(settings: Settings) -> str:
-    """Ids of the active adapters, empty while the shipped one answers. Reads one small file."""
-    return ",".join(entry.id for entry in registry_of(settings).list() if entry.active)
+class ActiveAdapters:
+    """Calling it gives the ids of the active adapters, empty while the shipped one answers.
+
+    The registry is read only when its file is another one, so a call costs microseconds.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._registry = registry_of(settings)
+        self._known: tuple[tuple[int, int, int] | None, str] = (None, "")
+
+    def __call__(self) -> str:
+        try:
+            status = self._registry.file.stat()
+        except FileNotFoundError:
+            return ""
+        signature = status.st_ino, status.st_mtime_ns, status.st_size
+        if self._known[0] != signature:
+            active = ",".join(entry.id for entry in self._registry.list() if entry.active)
+            self._known = signature, active
+        return self._known[1]
 
 
 def activate(registry: Registry, adapter_id: str, take_up: Callable[[], None]) -> None:

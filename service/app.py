@@ -58,7 +58,7 @@ def create_app(
     Raises ConfigurationError where a setting is wrong.
     """
     settings = settings or load_settings()
-    live = LiveInhouse(wire or _wire(settings), lambda: adapters.active_adapters(settings))
+    live = LiveInhouse(wire or _wire(settings), adapters.ActiveAdapters(settings))
     database = Database.of(settings)
     interactions = Interactions(database, settings.log) if settings.service.log_interactions else None
     sweeper = Sweeper(database, settings.log.keep_days if interactions else 0)
@@ -73,6 +73,8 @@ def create_app(
         if tracing is not None:
             tracing.observe(question, reply)
 
+    conversing = Conversing(settings, live, cache or open_cache(settings), interactions, observe)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         provide_threads(limits.answers_at_once)
@@ -85,6 +87,7 @@ def create_app(
         live.close()
         key_ring.note_use()
         await counts.close()
+        conversing.close()
         if tracing is not None:
             tracing.close()
         database.close()
@@ -96,15 +99,13 @@ def create_app(
     app.state.database = database
     app.state.interactions = interactions
     app.state.queue = Queue(settings)
+    app.state.conversing = conversing
     app.state.key_ring = key_ring
     app.state.failed_tries = FailedTries(limits)
     app.state.rate_limit = RateLimit(limits, counts)
     app.state.places = Places(limits.answers_at_once, limits.queue, limits.queue_s)
     app.state.conversations = Conversations(database, settings.service.conversations)
     app.state.visibility = Visibility(live)
-    app.state.conversing = Conversing(
-        settings, live, cache or open_cache(settings.service), interactions, observe
-    )
     handlers.register(app)
     allow_origins(app, settings.service.cors_origins)
     app.add_middleware(

@@ -1,35 +1,31 @@
-"""The exact answer cache: two stores behind `core.interfaces.Cache`, the key, and an Answer as a string.
+"""The stores of cached answers behind `core.interfaces.Cache`, and which of them the settings ask for.
 
-A key holds everything an answer depends on, so nothing is ever deleted when documents change: a reindex makes
-other keys, and the old entries run out.
+Nothing is deleted when documents change: a reindex makes other keys (`service.answer_keys`), and what stands
+under the old ones runs out.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import re
 import threading
 import time
-import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigurationError
-from core.interfaces import Cache, Decoding
-from core.types import Answer, Citation, Message, Usage
+from core.interfaces import Cache
 
 if TYPE_CHECKING:
     from redis import Redis
 
-    from core.settings import ServiceSettings
+    from core.settings import Settings
 
 log = logging.getLogger("inhouse.cache")
 
 PREFIX = "inhouse:answer:"
+LISTS = "inhouse:questions:"
+LIST_LENGTH = 5000  # values that a list keeps
 REDIS_TIMEOUT_S = 0.25  # a Redis that is slower than this is worth less than the answer itself
 REDIS_PAUSE_S = 5.0  # after a fault Redis is left alone for this long, so that requests do not wait for it
 
@@ -42,6 +38,8 @@ class MemoryCache:
         self._clock = clock
         self._lock = threading.Lock()
         self._entries: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._lists: dict[str, tuple[float, list[tuple[int, str]]]] = {}
+        self._added = 0
 
     def get(self, key: str) -> str | None:
         with self._lock:
@@ -59,18 +57,40 @@ class MemoryCache:
             if len(self._entries) > self._max_entries:
                 self._entries.popitem(last=False)
 
+    def append(self, name: str, value: str, ttl_s: int) -> None:
+        with self._lock:
+            now = self._clock()
+            self._lists = {other: kept for other, kept in self._lists.items() if kept[0] > now}
+            self._added += 1
+            _, values = self._lists.get(name, (0.0, []))
+            self._lists[name] = (now + ttl_s, [*values, (self._added, value)][-self._max_entries :])
+
+    def since(self, name: str, mark: str) -> list[tuple[str, str]]:
+        with self._lock:
+            expires, values = self._lists.get(name, (0.0, []))
+            if expires <= self._clock():
+                return []
+            return [(str(number), value) for number, value in values if number > int(mark or 0)]
+
     def clear(self) -> None:
         with self._lock:
             self._entries.clear()
+            self._lists.clear()
 
 
 class RedisCache:
-    """Values in Redis under `inhouse:answer:`. While Redis is away, `get` misses and `set` does nothing."""
+    """Strings under `inhouse:answer:`, lists as streams under `inhouse:questions:`.
+
+    While Redis is away, reading misses and writing does nothing. After a pause one request tries it again, at
+    the price of one timeout at most, while the others go on without it.
+    """
 
     def __init__(self, client: Redis, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._clock = clock
+        self._guard = threading.Lock()
         self._paused_until = 0.0
+        self.faults = 0
 
     @classmethod
     def connect(cls, url: str) -> RedisCache:
@@ -93,6 +113,10 @@ class RedisCache:
             ) from error
         return cls(client)
 
+    @property
+    def paused(self) -> bool:
+        return self._clock() < self._paused_until
+
     def get(self, key: str) -> str | None:
         value = self._attempt(lambda: self._client.get(PREFIX + key))
         return value if isinstance(value, str) else None
@@ -100,63 +124,67 @@ class RedisCache:
     def set(self, key: str, value: str, ttl_s: int) -> None:
         self._attempt(lambda: self._client.set(PREFIX + key, value, ex=ttl_s))
 
+    def append(self, name: str, value: str, ttl_s: int) -> None:
+        def add() -> None:
+            pipeline = self._client.pipeline(transaction=False)
+            pipeline.xadd(LISTS + name, {"value": value}, maxlen=LIST_LENGTH, approximate=True)
+            pipeline.expire(LISTS + name, ttl_s)
+            pipeline.execute()
+
+        self._attempt(add)
+
+    def since(self, name: str, mark: str) -> list[tuple[str, str]]:
+        start = f"({mark}" if mark else "-"
+        rows = self._attempt(lambda: self._client.xrange(LISTS + name, min=start))
+        return [(str(number), fields["value"]) for number, fields in rows or () if "value" in fields]
+
     def clear(self) -> None:
-        self._attempt(
-            lambda: [self._client.delete(key) for key in self._client.scan_iter(PREFIX + "*", count=1000)]
-        )
+        def delete() -> None:
+            for prefix in (PREFIX, LISTS):
+                for key in self._client.scan_iter(prefix + "*", count=1000):
+                    self._client.delete(key)
+
+        self._attempt(delete)
 
     def _attempt(self, command: Callable[[], Any]) -> Any:
         from redis import RedisError
 
-        if self._clock() < self._paused_until:
+        if not self._may_try():
             return None
         try:
-            return command()
+            result = command()
         except (RedisError, OSError, UnicodeError) as error:
+            self.faults += 1
             self._paused_until = self._clock() + REDIS_PAUSE_S
             log.warning("Redis is away, answers are not cached: %s", error)
             return None
+        if self._paused_until:
+            self._paused_until = 0.0
+            log.info("Redis is back")
+        return result
+
+    def _may_try(self) -> bool:
+        """False in a pause; when it is over, true for the first who asks, for whom alone Redis is tried."""
+        if not self._paused_until:
+            return True
+        with self._guard:
+            now = self._clock()
+            if now < self._paused_until:
+                return False
+            if self._paused_until:
+                self._paused_until = now + REDIS_PAUSE_S
+            return True
 
 
-def open_cache(settings: ServiceSettings) -> Cache | None:
+def open_cache(settings: Settings) -> Cache | None:
     """The cache that the settings ask for; None where answers are not cached at all."""
-    if settings.cache_ttl_s == 0:
+    service = settings.service
+    if service.cache_ttl_s == 0:
         return None
-    return RedisCache.connect(settings.redis_url) if settings.redis_url else MemoryCache()
+    if service.redis_url:
+        return RedisCache.connect(service.redis_url)
+    if service.cache.store == "memory":
+        return MemoryCache()
+    from service.sqlite_cache import SQLiteCache
 
-
-def answer_key(
-    identity: str, question: str, history: Sequence[Message], decoding: Decoding, *, scope: str
-) -> str:
-    """SHA-256 over all that an answer depends on.
-
-    `identity` stands for index version, documents, prompts, model and the settings of answering; `scope` for
-    what the asker may see. Case, white space and Unicode form of the question do not matter.
-    """
-    turns = [[message.role, fold(message.content)] for message in history]
-    parts = [identity, scope, fold(question), turns, asdict(decoding)]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def fold(text: str) -> str:
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip().casefold()
-
-
-def dump_answer(answer: Answer) -> str:
-    """Everything but the hits, which nobody is shown."""
-    row = asdict(replace(answer, hits=(), timings_ms={}))
-    return json.dumps(row, ensure_ascii=False)
-
-
-def load_answer(value: str) -> Answer | None:
-    """None where the value is not of this version's form: a miss."""
-    try:
-        row = json.loads(value)
-        citations = tuple(
-            Citation(**{**citation, "also_in": tuple(citation["also_in"])})
-            for citation in row.pop("citations")
-        )
-        usage = Usage(**row.pop("usage"))
-        return Answer(**{**row, "hits": ()}, citations=citations, usage=usage)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
+    return SQLiteCache(settings.cache_file)

@@ -134,7 +134,7 @@ def status(settings: Settings, arguments: argparse.Namespace) -> Result:
             "changed_files": sum(_changed(document) for document in documents),
             "embedder": index.built_with or settings.models.embedder or PACKAGED_NAME,
             "generator": settings.generator,
-            "adapter": settings.models.reader_adapter or adapters.active_adapters(settings) or "shipped",
+            "adapter": settings.models.reader_adapter or adapters.ActiveAdapters(settings)() or "shipped",
             "adapters": len(adapters.registry_of(settings).list()),
             "jobs": _unfinished_jobs(settings),
         }

@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from core.deadline import Deadline
 from core.interfaces import Cache, Decoding
 from core.types import EVERYTHING, Answer, Filters, Message
+from service.answer_cache import AnswerCache, Cached, Served
 from service.auth import Caller
-from service.caching import answer_key, dump_answer, load_answer
-from service.interactions import Interactions, Maker
+from service.background import BackgroundWriter
+from service.interactions import Interactions, Maker, Row, interaction_row
 from service.live import LiveInhouse
 
 if TYPE_CHECKING:
-    from core.bootstrap import Inhouse
     from core.settings import Settings
 
 
@@ -36,9 +36,10 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class Reply:
     answer: Answer
-    cached: Literal["none", "exact"]
+    cached: Cached
     timings_ms: dict[str, float]
     interaction_id: str | None  # None where the exchange was not logged
+    cached_question: str | None = None  # that a semantic answer was made for
     conversation_id: str | None = None  # of the conversation that now holds the exchange
 
 
@@ -55,9 +56,9 @@ class Conversing:
     ) -> None:
         self._observe = observe
         self._live = live
-        self._cache = cache
+        self.answers = AnswerCache(settings, cache)
         self._log = log
-        self._ttl_s = settings.service.cache_ttl_s
+        self.later: BackgroundWriter[Row] | None = BackgroundWriter(log.write) if log else None
 
     def reply(self, question: Question) -> Reply:
         """Raises what the answering path raises: EmptyQuestionError, IndexEmptyError, ModelError, ..."""
@@ -70,53 +71,51 @@ class Conversing:
         started = time.perf_counter()
         inhouse = self._live.named(question.model)
         maker = Maker.of(inhouse)
-        key = self._key(inhouse, question)
-        if (answer := self._cached(key)) is not None:
-            yield answer.answer
-            yield self._finish(question, answer, "exact", started, maker)
-            return
-        for piece in inhouse.answerer.stream(
-            question.text, question.history, question.decoding, question.filters, question.deadline
-        ):
-            if isinstance(piece, Answer):
-                self._remember(key, piece)
-                yield self._finish(question, piece, "none", started, maker)
+
+        def compute() -> Iterator[str | Answer]:
+            return inhouse.answerer.stream(
+                question.text, question.history, question.decoding, question.filters, question.deadline
+            )
+
+        for piece in self.answers.stream(inhouse, question, compute):
+            if isinstance(piece, Served):
+                yield self._finish(question, piece, started, maker)
             else:
                 yield piece
 
-    def _key(self, inhouse: Inhouse, question: Question) -> str | None:
-        """Taken before the answer is made, so that no answer from an older index stands under a newer key."""
-        if self._cache is None:
+    def at_once(self, question: Question) -> Reply | None:
+        """The Reply where it is at hand in memory, else None. Never blocks: for the event loop."""
+        started = time.perf_counter()
+        inhouse = self._live.settled() if not question.conversation_id else None
+        served = self.answers.at_once(inhouse, question) if inhouse else None
+        if inhouse is None or served is None:
             return None
-        identity = f"{inhouse.answerer.identity}|{self._live.corpus()}"
-        return answer_key(
-            identity, question.text, question.history, question.decoding, scope=repr(question.filters)
-        )
+        return self._finish(question, served, started, Maker.of(inhouse), later=True)
 
-    def _cached(self, key: str | None) -> Answer | None:
-        if self._cache is None or key is None:
-            return None
-        value = self._cache.get(key)
-        return None if value is None else load_answer(value)
+    def settle_log(self) -> None:
+        """Waits until what is written later is written: before somebody asks for it."""
+        if self.later is not None and self.later.waiting:
+            self.later.flush()
 
-    def _remember(self, key: str | None, answer: Answer) -> None:
-        if self._cache is not None and key is not None:
-            self._cache.set(key, dump_answer(answer), self._ttl_s)
+    def close(self) -> None:
+        """Writes what waits to be written."""
+        if self.later is not None:
+            self.later.close()
 
     def _finish(
-        self,
-        question: Question,
-        answer: Answer,
-        cached: Literal["none", "exact"],
-        started: float,
-        maker: Maker,
+        self, question: Question, served: Served, started: float, maker: Maker, *, later: bool = False
     ) -> Reply:
+        answer = served.answer
         total = (time.perf_counter() - started) * 1000
         timings = {stage: round(ms, 2) for stage, ms in {**answer.timings_ms, "total": total}.items()}
         interaction = None
-        if self._log is not None:
-            interaction = self._log.record(question, answer, cached, timings, maker)
-        reply = Reply(answer, cached, timings, interaction)
+        if self._log is not None and self.later is not None:
+            if later:
+                row = interaction_row(question, answer, served.cached, timings, maker)
+                interaction = str(row["id"]) if self.later.put(row) else None
+            else:
+                interaction = self._log.record(question, answer, served.cached, timings, maker)
+        reply = Reply(answer, served.cached, timings, interaction, served.cached_question)
         if self._observe is not None:
             self._observe(question, reply)
         return reply

@@ -1,4 +1,7 @@
-"""What routes ask for, taken from the application's state."""
+"""What routes ask for, taken from the application's state.
+
+The functions are `async` because FastAPI sends others to the thread pool, which takes longer than they do.
+"""
 
 from __future__ import annotations
 
@@ -14,32 +17,32 @@ from service.live import LiveInhouse
 from service.visibility import Visibility
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
-def _live(request: Request) -> LiveInhouse:
+async def _live(request: Request) -> LiveInhouse:
     live: LiveInhouse = request.app.state.live
     return live
 
 
-def _conversing(request: Request) -> Conversing:
+async def _conversing(request: Request) -> Conversing:
     conversing: Conversing = request.app.state.conversing
     return conversing
 
 
-def _interactions(request: Request) -> Interactions | None:
+async def _interactions(request: Request) -> Interactions | None:
     interactions: Interactions | None = request.app.state.interactions
     return interactions
 
 
-def _conversations(request: Request) -> Conversations:
+async def _conversations(request: Request) -> Conversations:
     conversations: Conversations = request.app.state.conversations
     return conversations
 
 
-def _visibility(request: Request) -> Visibility:
+async def _visibility(request: Request) -> Visibility:
     visibility: Visibility = request.app.state.visibility
     return visibility
 

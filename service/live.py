@@ -5,7 +5,6 @@ All parts share one embedder, index and guards; a running request keeps the part
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Callable
@@ -41,7 +40,6 @@ class LiveInhouse:
         self._refused: str | None = None  # an adapter that could not be loaded, not tried on each request
         self._variants = Variants()
         self._warming: threading.Thread | None = None
-        self._corpus: tuple[int, str] = (-1, "")
         self._closed = threading.Event()
         self._wait_for_index = False  # to warm up
 
@@ -108,6 +106,16 @@ class LiveInhouse:
         if active not in (self._current[0], self._refused):
             threading.Thread(target=self._exchange, name="adapter", daemon=True).start()
 
+    def settled(self) -> Inhouse | None:
+        """The parts for one request where they are loaded and up to date, else None. Never blocks."""
+        current = self._current
+        if current is None:
+            return None
+        try:
+            return current[1] if self._active_adapter() in (current[0], self._refused) else None
+        except InhouseError:
+            return None
+
     def refresh(self) -> None:
         """Loads the active adapter now. Raises ModelError, with nothing changed, where that fails."""
         with self._building:
@@ -134,21 +142,6 @@ class LiveInhouse:
                     log.exception("the active adapter cannot be read")
 
         threading.Thread(target=look, name="adapters", daemon=True).start()
-
-    def corpus(self) -> str:
-        """A digest of all indexed files.
-
-        The index version alone would let two indexes of the same version share answers in one Redis.
-        """
-        version = self.index.version
-        known, digest = self._corpus
-        if version != known:
-            files = sorted(
-                f"{file.root}\0{file.source}\0{file.content_hash}" for file in self.index.documents()
-            )
-            digest = hashlib.sha256("\n".join(files).encode()).hexdigest()
-            self._corpus = (version, digest)
-        return digest
 
     def close(self) -> None:
         self._closed.set()

@@ -7,21 +7,25 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
+from starlette.concurrency import run_in_threadpool
 
 from core.answering import checked
 from core.decoding import Decoding, default_decoding
 from core.errors import UnknownModelError
 from core.history import within_budget
+from core.settings import ConversationSettings
 from core.types import Message
 from service import completions
 from service.auth import Caller, ChatCaller, require_chat
 from service.conversations import Conversation, Conversations
-from service.conversing import Question, Reply
+from service.conversing import Conversing, Question, Reply
 from service.deps import ConversationsDep, ConversingDep, LiveDep, SettingsDep, VisibilityDep
+from service.live import ALIAS, LiveInhouse
 from service.places import Place
 from service.remembering import history_of, kept
 from service.schemas import ChatMessage, ChatRequest
 from service.streaming import EventStream
+from service.visibility import Visibility
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
 
@@ -29,7 +33,7 @@ DEFAULTS = Decoding()
 
 
 @router.post("/chat/completions")
-def chat(
+async def chat(
     http: Request,
     request: ChatRequest,
     conversing: ConversingDep,
@@ -40,23 +44,44 @@ def chat(
     visibility: VisibilityDep,
     deadline: Place,
 ) -> Response:
-    """Runs in the thread pool. What can be known to be wrong before a stream begins has its status."""
-    live.check_index()
-    model = live.named(request.model or "").generator.id
-    conversation = _conversation(request, store, caller)
+    """What is at hand is answered from the event loop, everything else from the thread pool."""
     question = to_question(request, caller, http.state.request_id, default_decoding(settings.decoding))
-    checked(question.text, settings.answering)
+    question = replace(question, deadline=deadline)
+    if not (request.stream or request.store or request.conversation_id) and request.model in (
+        None,
+        "",
+        ALIAS,
+    ):
+        reply = conversing.at_once(question)
+        if reply is not None:
+            return JSONResponse(completions.completion(reply))
+    return await run_in_threadpool(
+        _answer, request, question, conversing, live, settings.service.conversations, store, visibility
+    )
+
+
+def _answer(
+    request: ChatRequest,
+    question: Question,
+    conversing: Conversing,
+    live: LiveInhouse,
+    settings: ConversationSettings,
+    store: Conversations,
+    visibility: Visibility,
+) -> Response:
+    """What can be known to be wrong before a stream begins has its status."""
+    live.check_index()
+    inhouse = live.named(question.model)
+    caller = question.caller
+    conversation = _conversation(request, store, caller)
+    checked(question.text, inhouse.settings.answering)
+    history = question.history
     if request.conversation_id and conversation:
-        question = replace(question, history=tuple(history_of(conversation, visibility, caller.groups)))
+        history = tuple(history_of(conversation, visibility, caller.groups))
     question = replace(
         question,
-        history=within_budget(
-            question.history,
-            settings.service.conversations.history_tokens,
-            live.current().embedder.count_tokens,
-        ),
+        history=within_budget(history, settings.history_tokens, inhouse.embedder.count_tokens),
         conversation_id=conversation.id if conversation else "",
-        deadline=deadline,
     )
     pieces = kept(conversing.stream(question), question, _kept_in(request, conversation), store)
     if not request.stream:
@@ -65,9 +90,12 @@ def chat(
         return JSONResponse(completions.completion(reply))
     usage_alone = request.stream_options is not None and request.stream_options.include_usage
     events = completions.events(
-        pieces, model, conversation_id=question.conversation_id or None, usage_alone=usage_alone
+        pieces,
+        inhouse.generator.id,
+        conversation_id=question.conversation_id or None,
+        usage_alone=usage_alone,
     )
-    return EventStream(next(events), events, deadline.abandon, settings.service.conversations.heartbeat_s)
+    return EventStream(next(events), events, question.deadline.abandon, settings.heartbeat_s)
 
 
 @router.get("/models")

@@ -8,19 +8,22 @@ from fastapi import APIRouter, Depends
 
 from core.errors import ServiceError
 from service.auth import ChatCaller, require_chat
-from service.deps import InteractionsDep
+from service.deps import ConversingDep, InteractionsDep
 from service.schemas import FeedbackRequest
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
 
 
 @router.post("/feedback")
-def feedback(request: FeedbackRequest, interactions: InteractionsDep, caller: ChatCaller) -> dict[str, Any]:
+def feedback(
+    request: FeedbackRequest, interactions: InteractionsDep, conversing: ConversingDep, caller: ChatCaller
+) -> dict[str, Any]:
     """Of the caller's own interactions; a second opinion replaces the first."""
     if interactions is None:
         raise ServiceError(
             "Interactions are not logged here, so there is nothing to rate.", code="log_disabled"
         )
+    conversing.settle_log()
     interactions.rate(
         request.interaction_id, request.rating, request.comment, request.correction, caller.key_id
     )

@@ -166,6 +166,11 @@ def test_a_deleted_document_is_gone_from_the_answers_and_changes_the_identity(
     assert answerer.identity != before
 
 
+def test_another_decision_is_another_identity(answerer: Answerer) -> None:
+    other = replace(answerer.decision, covered_threshold=0.123)
+    assert replace(answerer, decision=other).identity != answerer.identity
+
+
 @pytest.mark.parametrize(
     ("question", "fault"), [("  \n", EmptyQuestionError), ("x" * 3000, QuestionTooLongError)]
 )

@@ -1,55 +1,43 @@
 from __future__ import annotations
 
-import os
-import shutil
 import socket
+import sqlite3
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from core.errors import ConfigurationError
 from core.interfaces import Cache, Decoding
-from core.settings import ServiceSettings
-from core.types import Answer, Chunk, Citation, Hit, Message, Usage
-from service.caching import MemoryCache, RedisCache, answer_key, dump_answer, load_answer, open_cache
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from core.settings import Settings
+from core.types import EVERYTHING, Answer, Chunk, Citation, Filters, Hit, Message, Usage
+from service.answer_cache import dump_answer, load_answer
+from service.answer_keys import answer_key, space_key
+from service.caching import MemoryCache, RedisCache, open_cache
+from service.sqlite_cache import SQLiteCache
+from tests.service.redis_process import RedisProcess, free_port
 
 
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis of its own, gone after the module's tests."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        if os.environ.get("INHOUSE_REQUIRE_REDIS") == "1":
-            pytest.fail("INHOUSE_REQUIRE_REDIS is 1, but redis-server is not installed")
-        pytest.skip("redis-server is not installed")
-    port, folder = free_port(), tmp_path_factory.mktemp("redis")
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 10
-        while socket.socket().connect_ex(("127.0.0.1", port)) != 0:
-            assert time.monotonic() < deadline, "redis-server did not start"
-            time.sleep(0.02)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait(10)
+    process = RedisProcess(tmp_path_factory.mktemp("redis"))
+    process.start()
+    yield process.url
+    process.kill()
 
 
-@pytest.fixture(params=["memory", "redis"])
-def cache(request: pytest.FixtureRequest) -> Cache:
+@pytest.fixture(params=["memory", "redis", "sqlite"])
+def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Cache:
     if request.param == "memory":
         return MemoryCache()
+    if request.param == "sqlite":
+        return SQLiteCache(tmp_path / "data" / "cache.sqlite3")
     emptied = RedisCache.connect(request.getfixturevalue("redis_url"))
     emptied.clear()
     return emptied
@@ -72,6 +60,76 @@ def test_clear_forgets_everything(cache: Cache) -> None:
     cache.set("b", "2", 60)
     cache.clear()
     assert (cache.get("a"), cache.get("b")) == (None, None)
+
+
+def test_a_list_gives_what_was_added_after_a_mark(cache: Cache) -> None:
+    cache.append("list", "a", 60)
+    cache.append("other", "x", 60)
+    ((mark, first),) = cache.since("list", "")
+    assert first == "a"
+    assert cache.since("list", mark) == []
+    cache.append("list", "b", 60)
+    cache.append("list", "c", 60)
+    assert [value for _, value in cache.since("list", mark)] == ["b", "c"]
+    assert [value for _, value in cache.since("list", "")] == ["a", "b", "c"]
+    cache.clear()
+    assert cache.since("list", "") == []
+
+
+def test_a_list_expires(cache: Cache) -> None:
+    cache.append("list", "a", 1)
+    time.sleep(1.1)
+    assert cache.since("list", "") == []
+
+
+def test_a_file_is_shared_and_survives_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "cache.sqlite3"
+    one, other = SQLiteCache(path), SQLiteCache(path)
+    one.set("key", "value", 60)
+    one.append("list", "a", 60)
+    assert other.get("key") == "value"
+    one.close()
+    other.close()
+    assert SQLiteCache(path).get("key") == "value"
+    assert [value for _, value in SQLiteCache(path).since("list", "")] == ["a"]
+
+
+def test_another_process_reads_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "cache.sqlite3"
+    SQLiteCache(path).set("key", "value", 60)
+    script = (
+        "import sys; from pathlib import Path; from service.sqlite_cache import SQLiteCache;"
+        "print(SQLiteCache(Path(sys.argv[1])).get('key'))"
+    )
+    found = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "value"
+
+
+def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "cache.sqlite3"
+    path.write_bytes(b"no database at all" * 100)
+    cache = SQLiteCache(path)
+    assert cache.get("key") is None
+    cache.set("key", "value", 60)
+    assert cache.get("key") == "value"
+
+
+def test_a_file_that_cannot_be_made_is_a_miss(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    cache = SQLiteCache(tmp_path / "file" / "cache.sqlite3")
+    cache.set("key", "value", 60)
+    assert cache.get("key") is None
+
+
+def test_a_file_drops_what_ran_out(tmp_path: Path) -> None:
+    now = 1000.0
+    cache = SQLiteCache(tmp_path / "cache.sqlite3", clock=lambda: now)
+    cache.set("old", "of a deleted document", 60)
+    now = 2000.0
+    for number in range(101):
+        cache.set(str(number), "value", 60)
+    with sqlite3.connect(tmp_path / "cache.sqlite3") as connection:
+        assert connection.execute("SELECT count(*) FROM answers WHERE key = 'old'").fetchone() == (0,)
 
 
 def test_memory_drops_what_was_used_longest_ago() -> None:
@@ -114,20 +172,47 @@ def test_redis_is_tried_again_after_a_pause(redis_url: str) -> None:
     assert cache.get("key") == "value"
 
 
+def test_after_a_pause_one_request_tries_redis_and_the_others_go_on() -> None:
+    now = 100.0
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        alive = RedisCache.connect(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        cache = RedisCache(alive._client, clock=lambda: now)
+        cache.get("key")
+        now = 106.0
+        started = time.perf_counter()
+        threads = [threading.Thread(target=cache.get, args=("key",)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert cache.faults == 2
+    assert time.perf_counter() - started < 2
+
+
 def test_a_url_of_something_else_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError, match="INHOUSE_SERVICE__REDIS_URL"):
         RedisCache.connect("http://user:password@localhost")
 
 
-def test_the_settings_choose_the_cache() -> None:
-    assert open_cache(ServiceSettings(cache_ttl_s=0)) is None
-    assert isinstance(open_cache(ServiceSettings()), MemoryCache)
-    assert isinstance(open_cache(ServiceSettings(redis_url="redis://localhost")), RedisCache)
+def test_the_settings_choose_the_cache(tmp_path: Path) -> None:
+    def opened(**service: object) -> Cache | None:
+        return open_cache(Settings(data_dir=tmp_path, service=service))
+
+    assert opened(cache_ttl_s=0) is None
+    assert isinstance(opened(), SQLiteCache)
+    assert isinstance(opened(cache={"store": "memory"}), MemoryCache)
+    assert isinstance(opened(redis_url="redis://localhost"), RedisCache)
 
 
-def key(question: str = "Sick leave?", **changes: object) -> str:
-    parts = {"identity": "v1", "history": (), "decoding": Decoding(), "scope": "all", **changes}
-    return answer_key(question=question, **parts)  # type: ignore[arg-type]
+def key(
+    question: str = "Sick leave?",
+    *,
+    identity: str = "v1",
+    history: tuple[Message, ...] = (),
+    decoding: Decoding = Decoding(),  # noqa: B008
+    scope: Filters = EVERYTHING,
+) -> str:
+    return answer_key(space_key(identity, scope, decoding), question, history)
 
 
 def test_case_and_white_space_do_not_matter_to_the_key() -> None:
@@ -141,7 +226,7 @@ def test_case_and_white_space_do_not_matter_to_the_key() -> None:
         {"identity": "v2"},
         {"history": (Message("user", "Hello"),)},
         {"decoding": Decoding(temperature=0.5)},
-        {"scope": "board"},
+        {"scope": Filters(groups=("board",))},
     ],
 )
 def test_everything_else_does_matter_to_the_key(changes: dict[str, object]) -> None:

@@ -1,0 +1,116 @@
+"""Questions that were answered, and those among them that ask the same as a new one.
+
+The store keeps the questions of all processes; each process holds their vectors in memory, fetches what was
+added before it looks, and forgets questions of an older index or model.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.interfaces import Cache, FloatMatrix
+from service.likeness import Sense, sense_of
+
+_MAX_ENTRIES = 5000  # in memory, of all spaces together
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    question: str
+    key: str  # of its answer
+    sense: Sense
+
+
+@dataclass
+class _Space:
+    """Questions whose answers may stand for each other: same index, model, scope and decoding."""
+
+    mark: str = ""  # up to which the store's list is known
+    entries: list[Neighbour] = field(default_factory=list)
+    vectors: FloatMatrix | None = None  # (n, dimension)
+
+    def add(self, entries: list[Neighbour], vectors: list[NDArray[np.float32]]) -> None:
+        rows = np.stack(vectors)
+        known = [] if self.vectors is None else [self.vectors]
+        self.vectors = np.concatenate([*known, rows])[-_MAX_ENTRIES:]
+        self.entries = [*self.entries, *entries][-_MAX_ENTRIES:]
+
+    def drop(self, entry: Neighbour) -> None:
+        assert self.vectors is not None
+        place = self.entries.index(entry)
+        self.vectors = np.delete(self.vectors, place, axis=0)
+        del self.entries[place]
+
+
+class Neighbours:
+    """Thread-safe."""
+
+    def __init__(self, store: Cache, similarity: float) -> None:
+        self._store = store
+        self._similarity = similarity
+        self._spaces: OrderedDict[tuple[str, str], _Space] = OrderedDict()  # by generation and space
+        self._guard = threading.Lock()
+
+    def __len__(self) -> int:
+        return sum(len(space.entries) for space in self._spaces.values())
+
+    def find(self, generation: str, name: str, question: str, vector: NDArray[np.float32]) -> list[Neighbour]:
+        """The questions of the space that ask the same, most similar first."""
+        with self._guard:
+            space = self._fetched(generation, name)
+            if space.vectors is None or not space.entries:
+                return []
+            entries, cosines = space.entries, space.vectors @ vector
+        order = [int(row) for row in np.argsort(-cosines) if cosines[row] >= self._similarity]
+        if not order:
+            return []
+        sense = sense_of(question)
+        return [entries[row] for row in order if entries[row].sense.agrees(sense)]
+
+    def add(self, name: str, question: str, key: str, vector: NDArray[np.float32], ttl_s: int) -> None:
+        """For all processes, this one included, from their next `find` on."""
+        packed = base64.b64encode(vector.astype(np.float16).tobytes()).decode()
+        row = json.dumps({"question": question, "key": key, "vector": packed}, ensure_ascii=False)
+        self._store.append(name, row, ttl_s)
+
+    def drop(self, generation: str, name: str, entry: Neighbour) -> None:
+        """For an entry whose answer is gone."""
+        with self._guard:
+            space = self._spaces.get((generation, name))
+            if space is not None and entry in space.entries:
+                space.drop(entry)
+
+    def _fetched(self, generation: str, name: str) -> _Space:
+        for known in [known for known in self._spaces if known[0] != generation]:
+            del self._spaces[known]
+        space = self._spaces.setdefault((generation, name), _Space())
+        self._spaces.move_to_end((generation, name))
+        entries, vectors = [], []
+        for mark, row in self._store.since(name, space.mark):
+            space.mark = mark
+            if (parsed := _parse(row)) is not None:
+                entries.append(parsed[0])
+                vectors.append(parsed[1])
+        if entries:
+            space.add(entries, vectors)
+        while len(self) > _MAX_ENTRIES and len(self._spaces) > 1:
+            self._spaces.popitem(last=False)
+        return space
+
+
+def _parse(row: str) -> tuple[Neighbour, NDArray[np.float32]] | None:
+    """None where the row is not of this version's form."""
+    try:
+        fields = json.loads(row)
+        vector = np.frombuffer(base64.b64decode(fields["vector"]), np.float16).astype(np.float32)
+        question, key = str(fields["question"]), str(fields["key"])
+        return Neighbour(question, key, sense_of(question)), vector
+    except (ValueError, KeyError, TypeError):
+        return None
