@@ -79,7 +79,8 @@ def test_openais_client_raises_on_our_errors(running: Running) -> None:
 
 
 def test_openais_client_lists_models(running: Running) -> None:
-    assert [model.id for model in running.client.models.list()] == ["inhouse", "reader@shipped"]
+    listed = [model.id for model in running.client.models.list()]
+    assert listed[:2] == ["inhouse", "reader@shipped"]
 
 
 def test_an_answer_in_progress_does_not_stop_other_requests(running: Running) -> None:
