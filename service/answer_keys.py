@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from core.index.index import Index
     from service.conversing import Question
 
+_GENERATIONS = 8  # that are known at a time
 _FORMAT = 2  # of keys and values; raise it when either comes to mean something else
 
 
@@ -38,16 +39,14 @@ class Generation:
 class AnswerKey:
     exact: str
     generation: str
-    space: (
-        str  # of questions whose answers may stand for each other; empty where the question needs its history
-    )
+    space: str  # of questions whose answers may stand for each other; empty where it needs its history
 
 
 class AnswerKeys:
     """Keys for questions. Thread-safe; a key costs one look at the index version, in microseconds."""
 
     def __init__(self) -> None:
-        self._known: tuple[tuple[object, ...], Generation] | None = None
+        self._known: dict[tuple[object, ...], Generation] = {}  # of the models that are asked by name
 
     def of(self, inhouse: Inhouse, question: Question) -> AnswerKey:
         """Taken before the answer is made, so that no answer from an older index stands under a newer key.
@@ -58,19 +57,18 @@ class AnswerKeys:
 
     def at_once(self, inhouse: Inhouse, question: Question) -> AnswerKey | None:
         """The same key, or None where it would take a while."""
-        known = self._known
-        if known is None or known[0] != _state(inhouse):
-            return None
-        return self._key(known[1], inhouse, question)
+        generation = self._known.get(_state(inhouse))
+        return None if generation is None else self._key(generation, inhouse, question)
 
     def _generation(self, inhouse: Inhouse) -> Generation:
         while True:
-            state, known = _state(inhouse), self._known
-            if known is not None and known[0] == state:
-                return known[1]
+            state = _state(inhouse)
+            if (known := self._known.get(state)) is not None:
+                return known
             generation = _read_generation(inhouse)
             if _state(inhouse) == state:  # else a commit came in between
-                self._known = state, generation
+                newest = list(self._known.items())[1 - _GENERATIONS :]
+                self._known = {**dict(newest), state: generation}
                 return generation
 
     def _key(self, generation: Generation, inhouse: Inhouse, question: Question) -> AnswerKey:

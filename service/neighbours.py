@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from core.interfaces import Cache, FloatMatrix
 from service.likeness import Sense, sense_of
 
+_GENERATIONS = 4  # of index and model that are asked by turns
 _MAX_ENTRIES = 5000  # in memory, of all spaces together
 
 
@@ -88,10 +89,11 @@ class Neighbours:
                 space.drop(entry)
 
     def _fetched(self, generation: str, name: str) -> _Space:
-        for known in [known for known in self._spaces if known[0] != generation]:
-            del self._spaces[known]
         space = self._spaces.setdefault((generation, name), _Space())
         self._spaces.move_to_end((generation, name))
+        recent = list(dict.fromkeys(known for known, _ in reversed(self._spaces)))[:_GENERATIONS]
+        for known in [known for known in self._spaces if known[0] not in recent]:
+            del self._spaces[known]
         entries, vectors = [], []
         for mark, row in self._store.since(name, space.mark):
             space.mark = mark

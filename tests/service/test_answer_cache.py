@@ -19,7 +19,7 @@ from service.conversing import Question
 from service.interactions import Row
 from service.neighbours import Neighbours
 from tests.fakes import FakeEmbedder
-from tests.service.conftest import HANDBOOK, Standing
+from tests.service.conftest import HANDBOOK, Standing, StandInInhouse
 
 ASKED = "How many days of paid leave do I get a year?"
 SAME = "How many days of paid leave do I get per year?"
@@ -185,7 +185,23 @@ def test_neighbours_of_an_older_generation_are_dropped() -> None:
     neighbours.add("old", ASKED, "key", vector, 60)
     assert len(neighbours.find("one", "old", ASKED, vector)) == 1
     assert neighbours.find("two", "new", ASKED, vector) == []
+    assert len(neighbours) == 1  # two models may be asked by turns
+    for generation in ("three", "four", "five"):
+        assert neighbours.find(generation, "new", ASKED, vector) == []
     assert len(neighbours) == 0
+
+
+def test_models_that_are_asked_by_turns_read_the_documents_once(standing: Standing) -> None:
+    keys, index = AnswerKeys(), standing.inhouse.index
+    other = StandInInhouse(standing.inhouse.settings, index, adapter="tuned")
+    reads, documents = [], index.documents
+    index.documents = lambda: reads.append(1) or documents()  # type: ignore[method-assign, func-returns-value]
+    for _ in range(3):
+        for inhouse in (standing.inhouse, other):
+            keys.of(inhouse, Question(ASKED))  # type: ignore[arg-type]
+    assert len(reads) == 2
+    index.change(**HANDBOOK)
+    assert keys.at_once(other, Question(ASKED)) is None  # type: ignore[arg-type]
 
 
 def test_decoding_makes_another_key_only_where_the_generator_heeds_it(standing: Standing) -> None:

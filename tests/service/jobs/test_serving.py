@@ -48,6 +48,7 @@ class Served:
             "INHOUSE_DATA_DIR": str(self.data),
             "INHOUSE_JOBS__ROOTS": str(self.docs),
             "INHOUSE_JOBS__DEAD_AFTER_S": "3",
+            "INHOUSE_LIMITS__RATE": "",  # cached answers come faster than a person may ask
         }
         self.log = place / "log"
         command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--json"]
