@@ -14,7 +14,6 @@ from starlette.routing import Match
 from core.errors import InhouseError
 from service.errors import body_of, error_body, headers_of, status_of
 
-
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 

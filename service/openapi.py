@@ -109,7 +109,7 @@ def _completed(page: dict[str, Any], routes: Iterable[APIRoute]) -> dict[str, An
     schemas = page.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    models = {answers.ErrorBody, *(model for model, _ in _ANSWERS.values())}
+    models: set[type[BaseModel]] = {answers.ErrorBody, *(model for model, _ in _ANSWERS.values())}
     references, made = models_json_schema(
         [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
         ref_template="#/components/schemas/{model}",
@@ -117,7 +117,7 @@ def _completed(page: dict[str, Any], routes: Iterable[APIRoute]) -> dict[str, An
     schemas |= made["$defs"]
     page["components"]["securitySchemes"] = {BEARER: {"type": "http", "scheme": "bearer"}}
     for route in routes:
-        for method in route.methods if route.include_in_schema else ():
+        for method in (route.methods or ()) if route.include_in_schema else ():
             shown = page["paths"][route.path_format][method.lower()]
             _complete(shown, (method, route.path_format), route, references)
     return page
