@@ -37,6 +37,7 @@ from service.limiting import Counts, FailedTries, RateLimit
 from service.live import LiveInhouse
 from service.metrics import Metrics, watch_parts
 from service.middleware import RequestFrame
+from service.openapi import describe
 from service.places import Places, provide_threads
 from service.retention import Sweeper
 from service.tracing import open_tracing
@@ -92,7 +93,7 @@ def create_app(
             tracing.close()
         database.close()
 
-    app = FastAPI(title="Inhouse", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(title="Inhouse", docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     app.state.settings = settings
     app.state.live = live
     app.state.metrics = metrics
@@ -111,7 +112,7 @@ def create_app(
     app.add_middleware(
         RequestFrame, max_body_bytes=settings.service.max_body_bytes, observe=metrics.observe_request
     )
-    for routes in (
+    parts = (
         routes_chat,
         routes_conversations,
         routes_search,
@@ -122,8 +123,10 @@ def create_app(
         routes_health,
         routes_metrics,
         routes_page,
-    ):
+    )
+    for routes in parts:
         app.include_router(routes.router)
+    describe(app, [routes.router for routes in parts])
     return app
 
 

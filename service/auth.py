@@ -73,6 +73,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def host_of(netloc: str) -> str:
+    """The name or address in a `Host` header or an origin, without its port; empty where it holds none."""
+    try:
+        return urlsplit(f"//{netloc}").hostname or ""
+    except ValueError:  # brackets that hold no address
+        return ""
+
+
 def address_of(request: Request) -> str:
     """What limits by address count: of IPv6 the network, since one machine has all of its addresses."""
     return _network(request.client.host if request.client else "127.0.0.1")
@@ -118,15 +126,11 @@ def _is_one_of(key: str, known: Iterable[str]) -> bool:
 
 
 def _check_local(request: Request, settings: ServiceSettings) -> None:
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    host = request.headers.get("host", "")
     origin = request.headers.get("origin")
-    same_site = (
-        origin is None
-        or urlsplit(origin).netloc == request.headers.get("host")
-        or origin in settings.cors_origins
-    )
+    same_site = origin is None or origin.partition("://")[2] == host != "" or origin in settings.cors_origins
     peer = request.client.host if request.client else "127.0.0.1"
-    if not (is_loopback(peer) and is_loopback(host) and same_site):
+    if not (is_loopback(peer) and is_loopback(host_of(host)) and same_site):
         raise PermissionDeniedError(
             "Without API keys only this machine is served: make one with `inhouse keys create NAME`.",
             code="local_only",

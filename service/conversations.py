@@ -20,8 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.errors import InvalidInputError, ServiceError
 from core.settings import ConversationSettings
 from core.types import Answer
-from service.database import Database
+from service.database import Database, fault
 from service.errors import NotFoundError
+from service.redaction import storable
 from service.tables import conversations, turns
 
 log = logging.getLogger("inhouse.conversations")
@@ -89,12 +90,17 @@ class Conversations:
         deleted while its answer was made is not brought back.
         """
         now = self._clock()
-        asked = {"conversation_id": conversation.id, "time": now, "role": "user", "content": question}
+        asked = {
+            "conversation_id": conversation.id,
+            "time": now,
+            "role": "user",
+            "content": storable(question),
+        }
         answered = {
             "conversation_id": conversation.id,
             "time": now,
             "role": "assistant",
-            "content": answer.answer,
+            "content": storable(answer.answer),
             "answer_type": answer.answer_type,
             "citations": [asdict(citation) for citation in answer.citations],
             "interaction_id": interaction_id or "",
@@ -108,7 +114,7 @@ class Conversations:
                 connection.execute(insert(turns).values(asked))
                 connection.execute(insert(turns).values(answered))
         except (SQLAlchemyError, OSError, UnicodeError) as error:
-            log.warning("The exchange could not be kept: %s", error)
+            log.warning("The exchange could not be kept: %s", fault(error))
             return False
         return True
 
@@ -127,7 +133,7 @@ class Conversations:
         with self._begin() as connection:
             self._find(connection, conversation_id, owner)
             one = conversations.c.id == conversation_id
-            connection.execute(update(conversations).where(one).values(title=title))
+            connection.execute(update(conversations).where(one).values(title=storable(title)))
             return _head(self._find(connection, conversation_id, owner))
 
     def delete(self, conversation_id: str, owner: str) -> None:
@@ -161,7 +167,7 @@ class Conversations:
         surplus = newest_first.offset(self._settings.max_per_caller - 1).subquery()
         connection.execute(delete(conversations).where(conversations.c.updated < self._oldest()))
         connection.execute(delete(conversations).where(conversations.c.id.in_(select(surplus.c.id))))
-        row = {"id": conversation.id, "key_id": conversation.owner, "title": _title(question)}
+        row = {"id": conversation.id, "key_id": conversation.owner, "title": storable(_title(question))}
         connection.execute(insert(conversations).values({**row, "created": now, "updated": now}))
 
     def _touch(self, connection: Connection, conversation: Conversation, now: datetime) -> bool:
@@ -176,7 +182,9 @@ class Conversations:
         return (conversations.c.key_id == owner) & (conversations.c.updated >= self._oldest())
 
     def _find(self, connection: Connection, conversation_id: str, owner: str) -> Row[Any]:
-        wanted = select(conversations).where(conversations.c.id == conversation_id, self._owned(owner))
+        wanted = select(conversations).where(
+            conversations.c.id == storable(conversation_id), self._owned(owner)
+        )
         found = connection.execute(wanted).first()
         if found is None:
             raise NotFoundError(

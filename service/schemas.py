@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    model_validator,
+)
 
 from core.decoding import DECODING_NAMES, Decoding, decide_decoding
 from core.types import Filters
@@ -22,6 +30,8 @@ def _encodable(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_encodable)]
 Comment = Annotated[Text, Field(max_length=20_000)]
+Label = Annotated[Text, Field(max_length=200)]  # keys of caches hold them
+Stop = Annotated[Text, Field(max_length=200)]
 Probability = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
@@ -46,9 +56,9 @@ class PassageFilters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    collection: Text = ""
-    tags: list[Text] = Field(default=[], max_length=100, description="any of them")
-    language: Text = ""
+    collection: Label = ""
+    tags: list[Label] = Field(default=[], max_length=100, description="any of them")
+    language: Label = ""
 
     def for_groups(self, groups: tuple[str, ...]) -> Filters:
         """These filters for an asker of these groups: nobody chooses groups in a request."""
@@ -62,12 +72,12 @@ class DecodingFields(BaseModel):
     top_p: Probability | None = None
     max_tokens: int | None = Field(default=None, ge=1, le=32_768)
     max_completion_tokens: int | None = Field(default=None, ge=1, le=32_768)
-    stop: Text | list[Text] | None = Field(default=None, max_length=1000)
+    stop: Stop | Annotated[list[Stop], Field(max_length=16)] | None = None
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
     top_k: int | None = Field(default=None, ge=0, le=100_000)
     num_beams: int | None = Field(default=None, ge=1, le=16)
     length_penalty: float | None = Field(default=None, ge=-5, le=5, allow_inf_nan=False)
-    early_stopping: bool | None = None
+    early_stopping: StrictBool | None = None
     repetition_penalty: float | None = Field(default=None, gt=0, le=5, allow_inf_nan=False)
     no_repeat_ngram_size: int | None = Field(default=None, ge=0, le=100)
     min_new_tokens: int | None = Field(default=None, ge=0, le=32_768)
@@ -82,13 +92,13 @@ class DecodingFields(BaseModel):
 
 
 class StreamOptions(BaseModel):
-    include_usage: bool = False
+    include_usage: StrictBool = False
 
 
 class ChatRequest(DecodingFields):
     messages: list[ChatMessage] = Field(min_length=1, max_length=1000)
-    model: Text | None = None
-    stream: bool = False
+    model: Text | None = Field(default=None, max_length=500)
+    stream: StrictBool = False
     n: Literal[1] | None = None
     user: Text | None = None
     filters: PassageFilters = PassageFilters()
@@ -96,7 +106,7 @@ class ChatRequest(DecodingFields):
     conversation_id: Text | None = Field(
         default=None, max_length=64, description="the server's history is used, not that of `messages`"
     )
-    store: bool | None = Field(
+    store: StrictBool | None = Field(
         default=None, description="keep this exchange; without `conversation_id` it begins a conversation"
     )
 
@@ -114,7 +124,7 @@ class ChatRequest(DecodingFields):
 
 class SearchFilters(PassageFilters):
     source: Text | None = Field(
-        default=None, description="a file, a folder, or a pattern such as `policies/*.md`"
+        default=None, max_length=4096, description="a file, a folder, or a pattern such as `policies/*.md`"
     )
 
 
@@ -122,7 +132,7 @@ class SearchRequest(BaseModel):
     query: Text
     top_k: int = Field(default=5, ge=1, le=100)
     filters: SearchFilters = SearchFilters()
-    widen: bool = Field(default=False, description="give each hit the text of its whole section too")
+    widen: StrictBool = Field(default=False, description="give each hit the text of its whole section too")
 
 
 class ConversationChange(BaseModel):

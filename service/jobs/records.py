@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from core.errors import ServiceError
 from service.database import Database
 from service.errors import ConflictError, NotFoundError
+from service.redaction import storable
 from service.tables import job_lines, jobs
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -97,7 +98,7 @@ class Jobs:
     def get(self, job_id: str) -> Job:
         """Raises NotFoundError."""
         with self._begin() as connection:
-            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
+            row = connection.execute(select(jobs).where(jobs.c.id == storable(job_id))).first()
         if row is None:
             raise NotFoundError(f"There is no job {job_id}: see GET /admin/jobs.", code="unknown_job")
         return _job(row)
@@ -111,7 +112,7 @@ class Jobs:
 
     def lines(self, job_id: str) -> Sequence[Line]:
         """The newest lines of its log, oldest first."""
-        query = select(job_lines.c.time, job_lines.c.line).where(job_lines.c.job_id == job_id)
+        query = select(job_lines.c.time, job_lines.c.line).where(job_lines.c.job_id == storable(job_id))
         with self._begin() as connection:
             rows = connection.execute(query.order_by(job_lines.c.id.desc()).limit(MOST_LINES)).all()
         return [Line(_utc(time), text) for time, text in reversed(rows)]
@@ -203,7 +204,7 @@ class Jobs:
 
 
 def _when(job_id: str, state: State) -> Update:
-    return update(jobs).where(jobs.c.id == job_id, jobs.c.state == state)
+    return update(jobs).where(jobs.c.id == storable(job_id), jobs.c.state == state)
 
 
 def _run(job: Job) -> Update:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from core.errors import InvalidInputError
 from finetune.registry import Registry
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 class ReindexRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    paths: list[Text] = Field(
+    paths: list[Annotated[Text, Field(max_length=4096)]] = Field(
         default=[], max_length=100, description="folders or files; none: all folders that are indexed"
     )
-    full: bool = Field(default=False, description="build everything anew")
+    full: StrictBool = Field(default=False, description="build everything anew")
 
     def arguments(self, settings: Settings, indexed: list[str]) -> dict[str, Any]:
         """Raises PermissionDeniedError, InvalidInputError."""

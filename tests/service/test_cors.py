@@ -48,7 +48,8 @@ def test_a_named_site_can_read_why_it_was_refused(open_to_site: Standing) -> Non
 
 def test_another_site_may_not(open_to_site: Standing) -> None:
     headers = {**ASKING, "Origin": "https://evil.example"}
-    assert open_to_site.client.options("/v1/search", headers=headers).status_code == 400
+    refused = open_to_site.client.options("/v1/search", headers=headers)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "cors_refused")
     headers = {"Origin": "https://evil.example", "Authorization": "Bearer key"}
     assert "access-control-allow-origin" not in open_to_site.client.get("/v1/models", headers=headers).headers
 

@@ -84,3 +84,34 @@ def test_every_response_has_security_headers_and_a_request_id_and_no_cors(standi
 def test_a_sane_request_id_is_kept(standing: Standing, given: str, kept: bool) -> None:
     answered = standing.client.get("/health/live", headers={"X-Request-ID": given}).headers["x-request-id"]
     assert (answered == given) is kept
+
+
+@pytest.mark.parametrize("name", ["host", "origin"])
+@pytest.mark.parametrize("value", ["[", "[]:80", "http://[", "\xff"])
+@pytest.mark.parametrize("path", ["/v1/models", "/metrics"])
+def test_a_host_or_origin_that_is_none_is_refused(
+    standing: Standing, name: str, value: str, path: str
+) -> None:
+    reply = standing.client.get(path, headers={name: value.encode("latin-1")})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (403, "local_only")
+
+
+def test_a_405_names_all_methods_of_the_path(standing: Standing) -> None:
+    assert standing.client.put("/admin/documents").headers["allow"] == "GET, DELETE"
+
+
+@pytest.mark.parametrize("path", ["/v1/search/", "/v1/conversations/", "/admin/jobs/x/"])
+def test_a_slash_too_many_is_a_404_and_no_redirect(standing: Standing, path: str) -> None:
+    reply = standing.client.get(path, follow_redirects=False)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"\0", b'{"query": "\xff"}', b"[" * 100_000, b'{"query": ' + b"9" * 5000 + b"}"],
+    ids=["malformed", "NUL", "not UTF-8", "deep", "huge number"],
+)
+def test_a_body_that_cannot_be_read_is_400_and_says_what_to_send(standing: Standing, body: bytes) -> None:
+    reply = standing.client.post("/v1/search", content=body, headers={"Content-Type": "application/json"})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_json")
+    assert "JSON" in reply.json()["error"]["message"]

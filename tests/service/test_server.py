@@ -24,8 +24,8 @@ from tests.service.conftest import StandInIndex, StandInInhouse
 class Running:
     """The stand-in behind uvicorn, in a thread."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.inhouse = StandInInhouse(settings, StandInIndex())
+    def __init__(self, settings: Settings, inhouse: StandInInhouse | None = None) -> None:
+        self.inhouse = inhouse or StandInInhouse(settings, StandInIndex())
         self.listener = server.listen(settings, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         app = create_app(settings, wire=lambda shared: self.inhouse, warm_up=False)  # type: ignore[arg-type, return-value]
@@ -79,8 +79,8 @@ def test_openais_client_raises_on_our_errors(running: Running) -> None:
 
 
 def test_openais_client_lists_models(running: Running) -> None:
-    listed = [model.id for model in running.client.models.list()]
-    assert listed[:2] == ["inhouse", "reader@shipped"]
+    names = [model.id for model in running.client.models.list()]
+    assert names == ["inhouse", "reader@shipped", "inhouse:base", "inhouse:tuned"]
 
 
 def test_an_answer_in_progress_does_not_stop_other_requests(running: Running) -> None:
