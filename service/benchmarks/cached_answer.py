@@ -33,16 +33,20 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000, help="to each of the two")
     parser.add_argument("--at-most", type=float, default=2.0, help="ratio of the p50s")
     arguments = parser.parse_args()
+    figures = measured(arguments.requests)
+    print(json.dumps(figures))
+    sys.exit(figures["ratio"] > arguments.at_most)
+
+
+def measured(requests: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with ExitStack() as stack:
             url = stack.enter_context(redis_server(folder))
             ask_inhouse, body = inhouse_asker(stack, folder, url)
             ask_bare = bare_asker(stack, url, body)
-            figures = compare(ask_bare, ask_inhouse, arguments.requests)
-        logged = stored_interactions(folder / "data")
-    print(json.dumps({**figures, "logged": logged}))
-    sys.exit(figures["ratio"] > arguments.at_most)
+            figures = compare(ask_bare, ask_inhouse, requests)
+        return {**figures, "logged": stored_interactions(folder / "data")}
 
 
 def compare(bare: Callable[[], bytes], inhouse: Callable[[], bytes], requests: int) -> dict[str, float]:
