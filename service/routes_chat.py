@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from core.answering import checked
+from core.deadline import Deadline
 from core.decoding import Decoding, default_decoding
 from core.errors import UnknownModelError
 from core.history import within_budget
@@ -21,7 +24,7 @@ from service.conversations import Conversation, Conversations
 from service.conversing import Conversing, Question, Reply
 from service.deps import ConversationsDep, ConversingDep, LiveDep, SettingsDep, VisibilityDep
 from service.live import ALIAS, LiveInhouse
-from service.places import Place
+from service.places import hold_place
 from service.remembering import history_of, kept
 from service.schemas import ChatMessage, ChatRequest
 from service.streaming import EventStream
@@ -30,6 +33,31 @@ from service.visibility import Visibility
 router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
 
 DEFAULTS = Decoding()
+
+
+async def at_hand(
+    http: Request, request: ChatRequest, conversing: ConversingDep, caller: ChatCaller, settings: SettingsDep
+) -> Reply | None:
+    """The answer that this process holds in memory, where the question needs nothing else."""
+    if request.store or request.conversation_id or request.model not in (None, "", ALIAS):
+        return None
+    return conversing.at_once(
+        to_question(request, caller, http.state.request_id, default_decoding(settings.decoding))
+    )
+
+
+AtHand = Annotated[Reply | None, Depends(at_hand)]
+
+
+async def place_unless_at_hand(
+    http: Request, caller: ChatCaller, reply: AtHand
+) -> AsyncIterator[Deadline | None]:
+    """Nobody waits behind those whose answers are being made for one that is there."""
+    if reply is not None:
+        yield None
+        return
+    async with asynccontextmanager(hold_place)(http, caller) as deadline:
+        yield deadline
 
 
 @router.post("/chat/completions")
@@ -42,22 +70,30 @@ async def chat(
     settings: SettingsDep,
     store: ConversationsDep,
     visibility: VisibilityDep,
-    deadline: Place,
+    reply: AtHand,
+    deadline: Annotated[Deadline | None, Depends(place_unless_at_hand)],
 ) -> Response:
     """What is at hand is answered from the event loop, everything else from the thread pool."""
+    if reply is not None:
+        return _at_once(request, reply, settings.service.conversations)
+    assert deadline is not None
     question = to_question(request, caller, http.state.request_id, default_decoding(settings.decoding))
     question = replace(question, deadline=deadline)
-    if not (request.stream or request.store or request.conversation_id) and request.model in (
-        None,
-        "",
-        ALIAS,
-    ):
-        reply = conversing.at_once(question)
-        if reply is not None:
-            return JSONResponse(completions.completion(reply))
     return await run_in_threadpool(
         _answer, request, question, conversing, live, settings.service.conversations, store, visibility
     )
+
+
+def _at_once(request: ChatRequest, reply: Reply, settings: ConversationSettings) -> Response:
+    if not request.stream:
+        return JSONResponse(completions.completion(reply))
+    pieces = (piece for piece in (reply.answer.answer, reply))
+    events = completions.events(pieces, reply.answer.model, usage_alone=_usage_alone(request))
+    return EventStream(next(events), events, lambda: None, settings.heartbeat_s)
+
+
+def _usage_alone(request: ChatRequest) -> bool:
+    return request.stream_options is not None and request.stream_options.include_usage
 
 
 def _answer(
@@ -88,12 +124,11 @@ def _answer(
         *_, reply = pieces
         assert isinstance(reply, Reply)
         return JSONResponse(completions.completion(reply))
-    usage_alone = request.stream_options is not None and request.stream_options.include_usage
     events = completions.events(
         pieces,
         inhouse.generator.id,
         conversation_id=question.conversation_id or None,
-        usage_alone=usage_alone,
+        usage_alone=_usage_alone(request),
     )
     return EventStream(next(events), events, question.deadline.abandon, settings.heartbeat_s)
 

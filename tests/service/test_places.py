@@ -293,3 +293,18 @@ def test_the_settings_limits_reach_the_answering_path(standing: Standing) -> Non
     assert standing.ask("leave?").status_code == 200
     assert standing.inhouse.deadlines[0]._stage_s == {"retrieve": 20, "read": 20, "generate": 60}
     assert standing.inhouse.deadlines[0]._total_s == 120
+
+
+def test_an_answer_at_hand_needs_no_place(run: Callable[..., Running], threads: ThreadPoolExecutor) -> None:
+    running = run(answers_at_once=1, queue=0)
+    assert "28 days" in ask(running, "leave days")
+    gate = running.inhouse.gate = threading.Event()
+    making = threads.submit(ask, running, "leave days of others")
+    until(lambda: len(running.inhouse.asked) == 2)
+    assert "28 days" in ask(running, "leave days")
+    messages: list[Any] = [{"role": "user", "content": "leave days"}]
+    stream = running.client.chat.completions.create(model="inhouse", messages=messages, stream=True)
+    assert "28 days" in "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+    assert not making.done()
+    gate.set()
+    assert "28 days" in making.result(10)
