@@ -1,6 +1,6 @@
 """One `inhouse serve` while the Redis and the Chroma server that it uses are killed and come back.
 
-Nobody restarts Inhouse. The worker's death is in `tests/service/jobs`, Redis' effect on times in `test_redis_faults.py`.
+Nobody restarts Inhouse. The worker's death is in `tests/service/jobs`.
 """
 
 from __future__ import annotations
