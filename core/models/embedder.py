@@ -79,13 +79,17 @@ class SentenceEmbedder:
         return tokenizer
 
     def embed(self, texts: Sequence[str]) -> FloatMatrix:
-        vectors = self._model.encode(
-            list(texts),
-            batch_size=_BATCH,
-            normalize_embeddings=False,
-            convert_to_tensor=True,
-            show_progress_bar=False,
-        )
+        from core.models.turns import in_turn
+
+        model = self._model
+        with in_turn():
+            vectors = model.encode(
+                list(texts),
+                batch_size=_BATCH,
+                normalize_embeddings=False,
+                convert_to_tensor=True,
+                show_progress_bar=False,
+            )
         matrix = np.asarray(vectors.float().cpu().numpy(), dtype=np.float32).reshape(len(texts), -1)
         normalized: FloatMatrix = matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
         return normalized

@@ -107,8 +107,11 @@ class Reader:
 
         if not texts:
             return []
-        with torch.inference_mode():
-            logits = self._model.predict(
+        from core.models.turns import in_turn
+
+        model = self._model
+        with torch.inference_mode(), in_turn():
+            logits = model.predict(
                 [(question, text) for text in texts],
                 batch_size=32,
                 activation_fn=torch.nn.Identity(),
