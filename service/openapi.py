@@ -74,7 +74,6 @@ _OTHER_CONTENT: Mapping[Operation, Mapping[str, Any]] = {
     ("POST", "/v1/chat/completions"): {
         "text/event-stream": {
             "schema": {
-                "type": "string",
                 "description": "with `stream`: `chat.completion.chunk` events, then `data: [DONE]`",
             }
         }

@@ -19,13 +19,13 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
 
 
 @router.post("/search")
-def search(request: SearchRequest, live: LiveDep, caller: ChatCaller, _place: Place) -> dict[str, Any]:
+def search(request: SearchRequest, live: LiveDep, caller: ChatCaller, deadline: Place) -> dict[str, Any]:
     started = time.perf_counter()
     live.check_index()
     filters = request.filters.for_groups(caller.groups)
-    hits = searching.search(
-        live.current(), request.query, request.top_k, filters, source=request.filters.source
-    )
+    inhouse = live.current()
+    with deadline.stage("retrieve"):
+        hits = searching.search(inhouse, request.query, request.top_k, filters, source=request.filters.source)
     sections = [_section(live, hit) if request.widen else None for hit in hits]
     total = round((time.perf_counter() - started) * 1000, 2)
     return {

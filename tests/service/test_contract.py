@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import schemathesis
 
 from core.bootstrap import Inhouse
 from core.settings import LimitSettings, ServiceSettings, Settings
@@ -65,27 +66,52 @@ def serve(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., Running]
         one.stop()
 
 
-def schemathesis(url: str, *options: str) -> None:
+def run_schemathesis(url: str, folder: Path, *options: str) -> None:
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{url}/openapi.json"]
-    fixed = ["--phases", "coverage,fuzzing", "--seed", "1", "--max-examples", "3", "--no-color"]
+    fixed = [
+        "--request-timeout",
+        "60",
+        "--phases",
+        "coverage,fuzzing",
+        "--seed",
+        "1",
+        "--max-examples",
+        "3",
+        "--no-color",
+    ]
     done = subprocess.run(
         [*command, *fixed, "--generation-database", "none", *options],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
+        cwd=folder,  # it leaves a folder of its own there
         check=False,
     )
     assert done.returncode == 0, done.stdout
     assert "Tested: 24" in done.stdout
 
 
-def test_with_keys_nothing_comes_that_the_page_does_not_promise(serve: Callable[..., Running]) -> None:
+def test_with_keys_nothing_comes_that_the_page_does_not_promise(
+    serve: Callable[..., Running], tmp_path: Path
+) -> None:
     url = serve(api_keys=(CHAT,), admin_keys=(ADMIN,)).url
-    schemathesis(url, "--header", f"Authorization: Bearer {ADMIN}", "--exclude-checks", NOT_SAID)
+    run_schemathesis(
+        url, tmp_path, "--header", f"Authorization: Bearer {ADMIN}", "--exclude-checks", NOT_SAID
+    )
 
 
-def test_without_keys_nothing_comes_that_the_page_does_not_promise(serve: Callable[..., Running]) -> None:
-    schemathesis(serve().url, "--exclude-checks", f"{NOT_SAID},{NO_KEYS}")
+def test_without_keys_nothing_comes_that_the_page_does_not_promise(
+    serve: Callable[..., Running], tmp_path: Path
+) -> None:
+    run_schemathesis(serve().url, tmp_path, "--exclude-checks", f"{NOT_SAID},{NO_KEYS}")
+
+
+def test_a_stream_is_as_the_page_says(serve: Callable[..., Running]) -> None:
+    page = schemathesis.openapi.from_url(f"{serve().url}/openapi.json")
+    body = {"messages": [{"role": "user", "content": "How many days?"}], "stream": True}
+    asked = page["/v1/chat/completions"]["POST"].Case(body=body, media_type="application/json")
+    reply = asked.call_and_validate(excluded_checks=[schemathesis.checks.CHECKS.get_one("ignored_auth")])
+    assert reply.headers["content-type"][0].startswith("text/event-stream")
 
 
 @pytest.fixture

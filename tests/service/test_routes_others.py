@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from core.errors import ModelError
-from core.settings import Settings
+from core.settings import LimitSettings, Settings
 from tests.service.conftest import Standing, StandInIndex, StandInInhouse
 
 
@@ -49,6 +51,22 @@ def test_search_refuses_with_a_code(
 ) -> None:
     response = standing.client.post("/v1/search", json=body)
     assert (response.status_code, response.json()["error"]["code"]) == expected
+
+
+def test_a_search_that_takes_too_long_is_504_and_names_the_stage(
+    stand: Callable[..., Standing], settings: Settings
+) -> None:
+    standing = stand(settings.model_copy(update={"limits": LimitSettings(retrieve_s=0.001)}))
+    found = standing.inhouse.search
+
+    def slow(*args: Any) -> Any:
+        time.sleep(0.01)
+        return found(*args)
+
+    standing.inhouse.__dict__["search"] = slow
+    response = standing.client.post("/v1/search", json={"query": "leave"})
+    assert (response.status_code, response.json()["error"]["code"]) == (504, "timeout")
+    assert "'retrieve'" in response.json()["error"]["message"]
 
 
 def test_ready_once_something_is_indexed(standing: Standing) -> None:
