@@ -38,6 +38,8 @@ BLOCKS = {
         write|say|copy|paste|return|list|summari[sz]e|translate|disclose|reproduce|describe|read|reply|
         respond|complete|spell|encode|what(?:'s| is| are| was| were))""",
     "COPY": r"(?:repeat|print|output|show|copy|write|recite|reproduce|return|summari[sz]e)",
+    "CREDENTIALS": r"""(?:(?:api|access|secret|private|auth\w*|bearer|service|session)[ -]?(?:keys?|tokens?|secrets?)|
+        keys?|tokens?|credentials?|passwords?|connection strings?|environment variables?|env vars?)""",
     "MODE": r"""(?:developer|dev|debug|god|admin|maintenance|jailbreak|unrestricted|unfiltered|sudo|root|
         dan|evil|test)\s+mode""",
     "END": r"""\s*(?:[.?!,;:"')]|$|word for word|verbatim|in full|exactly|above|before|to me|
@@ -163,6 +165,18 @@ PATTERNS: dict[str, tuple[str, ...]] = {
             \bin your (?:context|input|prompt)\b|\bat the top of this (?:chat|conversation)\b|
             {CLAUSE}(?:please )?{TELL} the (?:previous|preceding|first|last) (?:system )?message\b|
             {CLAUSE}(?:please )?(?:leak|reveal|read out|display) the (?:developer|system|hidden|operator)""",
+        # What the assistant itself runs on. "Which key do you use?" is asked among colleagues, so not that.
+        r"""\b{CREDENTIALS} (?:that )?(?:are you|you are|you're|were you|you were|have you been|you have been) (?:now )?
+            (?:using|running|calling|given|started|deployed|configured|loaded|holding|authenticat|connect|set up)""",
+        r"""\b(?:{TELL})\b(?!.{0,20}\b(?:rules?|policy|requirements?)\b).{0,40}\byour own (?:\w+ ){0,2}
+            {CREDENTIALS}\b""",
+        r"""\b(?:{TELL})\b.{0,40}\byour (?:(?:api|llm|openai|anthropic|model|backend|server|database) )
+            (?:\w+ )?{CREDENTIALS}\b(?! (?:policy|rules?|requirements?))""",
+        r"""\b{CREDENTIALS}\b.{0,30}\b(?:you|your)\b.{0,30}\b(?:call|reach|talk to|query|contact)\s
+            (?:the|your) (?:language )?(?:model|llm|backend)\b""",
+        r"""{ORDER}(?:print|show|dump|output|list|reveal|paste|echo) (?:me )?(?:all )?(?:of )?(?:the |your )?
+            (?:process |server |runtime |own )*(?:environment variables|env vars?|\.env\b)
+            (?=\s*(?:[.!]|$|(?:in|into) an?\s|you\b|here\b))""",
         *OTHER_LANGUAGES["extraction"],
     ),
     "role": (
