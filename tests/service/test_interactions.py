@@ -52,6 +52,7 @@ def test_every_exchange_is_written_down_with_who_what_and_by_what(
     body = {"messages": [*turns, {"role": "user", "content": QUESTION}], "temperature": 0.5}
     reply = standing.client.post("/v1/chat/completions", json=body, headers={"X-Request-ID": "r-1"})
     standing.client.post("/v1/chat/completions", json={**body, "stream": True})
+    standing.app.state.conversing.settle_log()  # what was at hand is written a moment later
     first, second = rows(either_settings)
     assert first["id"] == reply.json()["interaction_id"]
     assert first["question"] == first["standalone_question"] == QUESTION
