@@ -51,8 +51,8 @@ def jobs(jobs: JobsDep, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict
 
 @router.get("/jobs/{job_id}")
 def job(job_id: str, jobs: JobsDep) -> dict[str, Any]:
-    lines = [line.to_json() for line in jobs.lines(job_id)]
-    return {**jobs.get(job_id).to_json(), "lines": lines}
+    job = jobs.get(job_id)  # first: the last line is written with the end
+    return {**job.to_json(), "lines": [line.to_json() for line in jobs.lines(job_id)]}
 
 
 @router.delete("/jobs/{job_id}")
