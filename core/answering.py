@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +28,7 @@ from core.settings import AnsweringSettings, Settings
 from core.types import EVERYTHING, Answer, AnswerType, Chunk, Citation, Filters, Message
 from core.units import Unit, plain
 
+_CORE = Path(__file__).parent
 _MOST_TURNS = 40  # messages of a history that are read
 
 
@@ -85,6 +88,8 @@ class Answerer:
             self.settings.retrieval,
             self.settings.answering,
             self.decision,
+            self.settings.guards,
+            code_digest(),
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
@@ -219,6 +224,16 @@ class Answerer:
         """
         recent = history[-_MOST_TURNS:]
         return tuple(turn for turn in recent if self.guards.check_question(turn.content).passed)
+
+
+@cache
+def code_digest(folder: Path = _CORE) -> str:
+    """Of the rules and code that answer: a cache that outlives an upgrade must not answer by older ones."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".py", ".json", ".txt", ".yaml"):
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def checked(question: str, settings: AnsweringSettings) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.answering import Answerer
+from core import answering
+from core.answering import Answerer, code_digest
 from core.deadline import Deadline
 from core.decision import Decision, Logistic
 from core.errors import (
@@ -207,3 +208,17 @@ def test_an_answer_that_nobody_waits_for_is_not_made(index: Index, answerer: Ans
     deadline.abandon()
     with pytest.raises(AbandonedError):
         answerer.answer("parental leave lasts how long", deadline=deadline)
+
+
+def test_other_rules_are_another_identity(tmp_path: Path) -> None:
+    (tmp_path / "rules.json").write_text("[1]")
+    before = code_digest(tmp_path)
+    code_digest.cache_clear()  # as in the next process
+    (tmp_path / "rules.json").write_text("[2]")
+    assert code_digest(tmp_path) != before
+
+
+def test_the_identity_holds_the_rules(answerer: Answerer, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = answerer.identity
+    monkeypatch.setattr(answering, "code_digest", lambda: "another version")
+    assert answerer.identity != before
