@@ -76,7 +76,7 @@ def events(
     except InhouseError as error:
         yield _event(body_of(error))
         return
-    except Exception:
+    except Exception:  # the status is sent already: what is left is to say so, and to log it
         log.exception("a stream broke off")
         yield _event(error_body("The answer broke off by a fault of the server.", status=500))
         return
