@@ -38,7 +38,8 @@ def test_a_question_is_answered_with_its_source(served: Served, visit: Callable[
 
 def test_an_example_is_asked_by_choosing_it(served: Served, visit: Callable[..., Visit]) -> None:
     asker = visit(served.url)
-    asker.page.get_by_role("button", name="How many days of annual leave do I have?").click()
+    # Earlier tests may have left a conversation of that name in the list beside it.
+    asker.page.locator("#examples").get_by_role("button", name="How many days of annual leave").click()
     expect(asker.answer.locator(".text")).to_contain_text("27 days")
     expect(asker.page.locator("#talk > .mine")).to_contain_text("How many days of annual leave")
 
