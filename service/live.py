@@ -49,6 +49,11 @@ class LiveInhouse:
         return self._warming is not None and self._warming.is_alive()
 
     @property
+    def warmed_up(self) -> bool:
+        """True once the first warm-up has ended, well or not."""
+        return self._warming is not None and not self._warming.is_alive()
+
+    @property
     def index(self) -> Index:
         """The index, without waiting for the models that answer."""
         return self._lend().index

@@ -30,24 +30,32 @@ def serve(settings: Settings, *, host: str | None, port: int | None, as_json: bo
     with listen(settings, host, port) as listener:
         import uvicorn
 
+        from core.models.heaps import share_few_heaps
         from service import logs
         from service.app import create_app
         from service.jobs.beside import WorkerBeside
 
         logs.configure()
+        share_few_heaps()
         app = create_app(settings)
         announce(host, listener.getsockname()[1], as_json)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
         )
-        signal.signal(signal.SIGTERM, _leave)  # uvicorn raises the signal again when it has shut down
-        with WorkerBeside(settings) if settings.service.worker else nullcontext():
+        stopped_by: list[int] = []
+
+        def leave(number: int, _frame: FrameType | None) -> None:
+            """Ends as the signal would, but by way of what has to be closed."""
+            stopped_by.append(number)
+            raise SystemExit(128 + number)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, leave)  # uvicorn raises the signal again when it has shut down
+        live = app.state.live
+        with WorkerBeside(settings, lambda: live.warmed_up) if settings.service.worker else nullcontext():
             uvicorn.Server(config).run(sockets=[listener])
-
-
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    """Ends as the signal would, but by way of what has to be closed."""
-    raise SystemExit(128 + signal.SIGTERM)
+    if stopped_by:  # uvicorn's loop may swallow what a handler raises
+        raise SystemExit(128 + stopped_by[-1])
 
 
 def listen(settings: Settings, host: str, port: int) -> socket.socket:

@@ -22,7 +22,7 @@ from transformers import (
 from core.interfaces import Reading
 from core.models.adapter_card import base_fingerprint, card_of
 from core.models.encoding import PromptEncoder, prompt_of
-from core.models.precision import keep_freed_memory
+from core.models.heaps import keep_freed_memory
 from core.prompts import Asked
 from core.reading import read
 from core.settings import AssistantSettings, ModelSettings, Settings

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -35,21 +33,3 @@ def pad_to_few_lengths(model: SentenceTransformer | CrossEncoder) -> None:
     """
     transformer: Any = model[0]
     transformer.processing_kwargs = {"text": {"pad_to_multiple_of": 16}}
-
-
-def keep_freed_memory() -> None:
-    """Makes glibc keep freed blocks for the next step of a training loop.
-
-    Handing tensors of a few MB back to the kernel after every operation and faulting them in again cost 30
-    to 40% of a training step, measured on two cores. Does nothing where the C library is not glibc.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
-        return
-    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # malloc.h
-    mallopt(mmap_threshold, 1 << 30)
-    mallopt(trim_threshold, (1 << 31) - 1)
-    mallopt(top_pad, 1 << 28)

@@ -113,7 +113,7 @@ class Reader:
         with torch.inference_mode(), in_turn():
             logits = model.predict(
                 [(question, text) for text in texts],
-                batch_size=32,
+                batch_size=16,
                 activation_fn=torch.nn.Identity(),
                 show_progress_bar=False,
                 convert_to_tensor=True,

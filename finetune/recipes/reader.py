@@ -82,7 +82,7 @@ def train_reader(
     """
     import torch
 
-    from core.models.precision import keep_freed_memory
+    from core.models.heaps import keep_freed_memory
 
     usable = [group for group in groups if group.positives or group.negatives]
     if not any(group.positives for group in usable):

@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,15 @@ _PAUSE_S = (0.5, 30.0)  # before the next start of one that did not, doubled eac
 
 
 class WorkerBeside:
-    """A context. The process is started again when it dies, and told to end when the context is left."""
+    """A context. The process is started again when it dies, and told to end when the context is left.
 
-    def __init__(self, settings: Settings) -> None:
+    It waits until the server has `settled`: loading the libraries of both at once made the server ready later
+    by half.
+    """
+
+    def __init__(self, settings: Settings, settled: Callable[[], bool] = lambda: True) -> None:
         self._settings = settings
+        self._settled = settled
         self._over = threading.Event()
         self._watching = threading.Thread(target=self._watch, name="worker-beside", daemon=True)
 
@@ -42,6 +48,8 @@ class WorkerBeside:
         self._watching.join(GRACE_S + 10)
 
     def _watch(self) -> None:
+        while not self._settled() and not self._over.wait(_LOOK_S):
+            pass
         pause = _PAUSE_S[0]
         while not self._over.is_set():
             process, began = self._start(), time.monotonic()
