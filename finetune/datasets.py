@@ -17,6 +17,7 @@ from finetune.similarity import near_duplicates, words
 
 KINDS = ("answerable", "multi", "followup", "unanswerable", "offtopic", "injection")
 ANSWERABLE_KINDS = ("answerable", "multi", "followup")
+BANK = "bank: "  # how the method of a question out of a bank begins; its topic follows
 
 
 def save(path: Path, pairs: Iterable[QAPair]) -> None:
@@ -26,10 +27,14 @@ def save(path: Path, pairs: Iterable[QAPair]) -> None:
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """One JSON object a line. A reader sees the old file or the new one."""
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def write_text(path: Path, text: str) -> None:
+    """A reader sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    temporary.write_text("".join(lines), encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8", newline="")
     os.replace(temporary, path)
 
 
@@ -43,7 +48,7 @@ def load(path: Path) -> list[QAPair]:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{path} cannot be read as UTF-8 text: {error}") from error
-    numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    numbered = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     pairs = [_parse(line, f"{path}, line {number}") for number, line in numbered]
     if not pairs:
         raise InvalidInputError(f"{path} holds no questions.")
@@ -53,11 +58,17 @@ def load(path: Path) -> list[QAPair]:
 def _parse(line: str, where: str) -> QAPair:
     try:
         row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InvalidInputError(f"{where}: not valid JSON ({error.msg}).") from error
+    return from_row(row, where)
+
+
+def from_row(row: Any, where: str) -> QAPair:
+    """The pair of a row in the question-file format. Raises InvalidInputError that says where and why not."""
+    try:
         if not isinstance(row, dict):
             raise TypeError("not a JSON object")
         pair = QAPair.from_json(row)
-    except json.JSONDecodeError as error:
-        raise InvalidInputError(f"{where}: not valid JSON ({error.msg}).") from error
     except KeyError as error:
         raise InvalidInputError(f"{where}: the field {error} is missing.") from error
     except (TypeError, AttributeError) as error:
@@ -69,6 +80,18 @@ def _parse(line: str, where: str) -> QAPair:
     return pair
 
 
+def shown(pair: QAPair) -> dict[str, Any]:
+    """A pair of a sample, as the JSON of a command shows it."""
+    return {
+        "kind": pair.kind,
+        "question": pair.question,
+        "answer": pair.answer,
+        "method": pair.method,
+        "source": pair.evidence[0].source if pair.evidence else "",
+        "evidence": [item.quote for item in pair.evidence],
+    }
+
+
 def data_hash(pairs: Iterable[QAPair]) -> str:
     """Identifies the content of a dataset, whatever its order."""
     rows = sorted(json.dumps(pair.to_json(), sort_keys=True) for pair in pairs)
@@ -76,10 +99,21 @@ def data_hash(pairs: Iterable[QAPair]) -> str:
 
 
 def group_of(pair: QAPair) -> str:
-    """What stays on one side of a split: the document, or the topic of a question that belongs to none."""
+    """What stays on one side of a split: the document, the topic of a question out of a bank, else the
+    question alone.
+    """
     if pair.document_id:
         return pair.document_id
-    return pair.evidence[0].source if pair.evidence else f"{pair.kind}: {pair.method}"
+    if pair.evidence:
+        return pair.evidence[0].source
+    return f"{pair.kind}: {pair.method if pair.method.startswith(BANK) else pair.id}"
+
+
+def is_grounded(pair: QAPair) -> bool:
+    """False for a question to be answered of which no evidence is known: neither can the reader learn from
+    it nor can its answer be checked.
+    """
+    return bool(pair.evidence) or pair.kind not in ANSWERABLE_KINDS
 
 
 def split_by_document(pairs: Sequence[QAPair], share: float, seed: int) -> tuple[list[QAPair], list[QAPair]]:

@@ -44,20 +44,19 @@ class GenerateReport:
     refusals: int
     dropped: dict[str, int]  # reason -> questions
     methods: dict[str, int]  # method -> questions kept
+    kinds: dict[str, int]  # kind of refusal -> how many
     sample: list[QAPair]
 
     def to_json(self) -> dict[str, Any]:
         """The JSON of `generate-qa`."""
-        shown = [
-            {"question": pair.question, "answer": pair.answer, "method": pair.method} for pair in self.sample
-        ]
         return {
             "dataset": str(self.dataset),
             "pairs": self.pairs,
             "refusals": self.refusals,
             "dropped": self.dropped,
             "methods": self.methods,
-            "sample": shown,
+            "kinds": self.kinds,
+            "sample": [datasets.shown(pair) for pair in self.sample],
         }
 
 
@@ -92,6 +91,7 @@ def generate_qa(inhouse: Inhouse, *, out: Path | None = None, progress: Progress
         len(declined),
         {k: n for k, n in sorted(dropped.items()) if n},
         dict(sorted(methods.items())),
+        dict(sorted(Counter(pair.kind for pair in declined).items())),
         sample,
     )
 
