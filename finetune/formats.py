@@ -159,7 +159,8 @@ def _conversation(turns: Any) -> list[Raw]:
             turns = json.loads(turns)
         except json.JSONDecodeError:
             raise UnusableRowError(NO_MESSAGES) from None
-    spoken = [message for turn in turns or () if (message := _message(turn)) and message.role != "system"]
+    turns = turns if isinstance(turns, (list, tuple)) else ()
+    spoken = [message for turn in turns if (message := _message(turn)) and message.role != "system"]
     found = [
         Raw(asked.content, said.content, tuple(spoken[:place]))
         for place, (asked, said) in enumerate(pairwise(spoken))

@@ -35,6 +35,7 @@ NEEDS_HISTORY = "not understood without its conversation, which the format lacks
 METHOD = "import"
 _SEARCHED = 20  # passages in which the evidence of an answer is looked for
 _SAMPLE = 8
+_SHARED = 10  # questions with one answer from which on it is told
 _FOREIGN = (".csv", ".tsv", ".json")
 
 
@@ -48,6 +49,7 @@ class ImportReport:
     grounded: int  # of those to be answered
     ungrounded: int
     dropped: dict[str, int]  # reason -> rows or questions
+    shared_answers: dict[str, int]  # answers to many questions, which may be ways to decline -> questions
     sample: list[QAPair]
 
     def to_json(self) -> dict[str, Any]:
@@ -62,6 +64,7 @@ class ImportReport:
             "grounded": self.grounded,
             "ungrounded": self.ungrounded,
             "dropped": self.dropped,
+            "shared_answers": self.shared_answers,
             "sample": [datasets.shown(pair) for pair in self.sample],
         }
 
@@ -124,6 +127,7 @@ def import_qa(
         grounded,
         len(answerable) - grounded,
         dropped,
+        {answer: n for answer, n in Counter(pair.answer for pair in answerable).items() if n >= _SHARED},
         sample,
     )
 

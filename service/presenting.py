@@ -72,10 +72,12 @@ def imported(payload: Mapping[str, Any]) -> str:
             f"\n{payload['grounded']} answers stand in the documents. {payload['ungrounded']} do not: "
             "a generating model can learn from them, the reader cannot."
         )
+    shared = {textwrap.shorten(text, _READ): count for text, count in payload["shared_answers"].items()}
     parts = [
         head,
         _counted("Pairs, by kind", payload["kinds"]),
         _counted("Dropped, and why", payload["dropped"]),
+        _counted("Answers to many questions; if one declines, name it with --off-topic", shared),
         _sample(payload["sample"]),
     ]
     return "\n\n".join(part for part in parts if part)
