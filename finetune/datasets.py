@@ -18,6 +18,7 @@ from finetune.similarity import near_duplicates, words
 KINDS = ("answerable", "multi", "followup", "unanswerable", "offtopic", "injection")
 ANSWERABLE_KINDS = ("answerable", "multi", "followup")
 BANK = "bank: "  # how the method of a question out of a bank begins; its topic follows
+HELD_OUT_TOPIC = "held out: "  # how the name of a topic begins that is for testing alone
 
 
 def save(path: Path, pairs: Iterable[QAPair]) -> None:
@@ -119,7 +120,8 @@ def is_grounded(pair: QAPair) -> bool:
 def split_by_document(pairs: Sequence[QAPair], share: float, seed: int) -> tuple[list[QAPair], list[QAPair]]:
     """(train, test): whole documents and topics, about `share` of each sort of question in test.
 
-    Documents that share a near-duplicate question or a piece of evidence stay together. Raises
+    Documents that share a near-duplicate question or a piece of evidence stay together. Topics of the banks
+    that are held out are always in test, and then they are the test of their sort. Raises
     InvalidInputError where the pairs cannot be split so that both sides hold answerable questions.
     """
     clusters = _clusters(pairs)
@@ -128,7 +130,12 @@ def split_by_document(pairs: Sequence[QAPair], share: float, seed: int) -> tuple
         by_sort[_sort_of([pairs[index] for index in members])].append(members)
     test: set[int] = set()
     for sort in sorted(by_sort):
-        test |= _choose(by_sort[sort], share, random.Random(f"{seed} {sort}"))
+        reserved = [
+            members for members in by_sort[sort] if any(_is_held_out(pairs[index]) for index in members)
+        ]
+        test |= {index for members in reserved for index in members}
+        if not reserved or sort == "answerable":
+            test |= _choose(by_sort[sort], share, random.Random(f"{seed} {sort}"))
     held_out = [pair for index, pair in enumerate(pairs) if index in test]
     train = [pair for index, pair in enumerate(pairs) if index not in test]
     for name, side in (("training", train), ("test", held_out)):
@@ -153,12 +160,21 @@ def check_disjoint(train: Sequence[QAPair], test: Sequence[QAPair]) -> None:
         raise InvalidInputError(
             f"Leakage: the evidence {min(evidence)[:120]!r} is in the training and in the test part."
         )
+    for pair in train:
+        if _is_held_out(pair):
+            raise InvalidInputError(
+                f"Leakage: {pair.question!r} in the training part is of a topic that is held out for testing."
+            )
     for left, right in near_duplicates([pair.question for pair in (*train, *test)]):
         if left < len(train) <= right:
             question, other = train[left].question, test[right - len(train)].question
             raise InvalidInputError(
                 f"Leakage: {other!r} in the test part is nearly {question!r} in the training part."
             )
+
+
+def _is_held_out(pair: QAPair) -> bool:
+    return pair.method.startswith(BANK + HELD_OUT_TOPIC)
 
 
 def _evidence(pairs: Iterable[QAPair]) -> set[str]:

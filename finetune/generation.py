@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 CONTRAST_SHARE = 0.4  # of the answerable questions, asked again without their passage
 OFF_TOPIC_SHARE = 0.15
+SMALL_TALK_SHARE = 0.03
 INJECTION_SHARE = 0.05
 _CHECKED_PER_QUOTA = 2  # candidates that go through retrieval for each one that the quota admits
 _SAMPLE = 12
@@ -181,10 +182,11 @@ def to_pair(made: Made) -> QAPair:
 
 
 def refusals_for(pairs: list[QAPair], inhouse: Inhouse) -> list[QAPair]:
-    """Contrast pairs, off-topic questions and injections in proportion to the answerable ones."""
+    """Contrast pairs, off-topic questions, small talk and injections in proportion to the answerable ones."""
     assistant, seed = inhouse.settings.assistant, inhouse.settings.finetune.seed
     return [
         *refusals.contrast(pairs, assistant, CONTRAST_SHARE, seed),
         *refusals.off_topic(max(20, round(OFF_TOPIC_SHARE * len(pairs))), assistant, seed),
+        *refusals.small_talk(max(10, round(SMALL_TALK_SHARE * len(pairs))), assistant, seed),
         *refusals.injections(max(5, round(INJECTION_SHARE * len(pairs))), assistant, seed),
     ]

@@ -44,6 +44,15 @@ def test_refusals_come_with_it_in_proportion(report: GenerateReport) -> None:
     assert kinds["offtopic"] >= 20
     assert kinds["injection"] >= 5
     assert report.refusals == len(pairs) - report.pairs
+    assert report.kinds == {kind: kinds[kind] for kind in ("injection", "offtopic", "unanswerable")}
+    assert sum(pair.id.startswith("small-talk") for pair in pairs) == 10
+
+
+def test_training_never_sees_the_topics_that_are_held_out(report: GenerateReport) -> None:
+    train, test = datasets.split_by_document(datasets.load(report.dataset), 0.3, seed=5)
+    kept = [pair for pair in test if pair.method.startswith("bank: held out: ")]
+    assert {"offtopic", "injection"} <= {pair.kind for pair in kept}
+    assert not any("held out" in pair.method for pair in train)
 
 
 def test_ids_are_unique_and_the_report_speaks_the_contract(report: GenerateReport) -> None:
