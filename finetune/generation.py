@@ -10,7 +10,7 @@ import hashlib
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from core.settings import Settings
 from core.types import Chunk, Evidence, QAPair
 from finetune import datasets, filters, refusals
 from finetune.filters import Made
-from finetune.questions import definitions, facts, faq, headings, lists, rules, statements, tables
+from finetune.questions import definitions, facts, faq, headings, lists, model, rules, statements, tables
 from finetune.questions.passage import Candidate, Passage
 from finetune.questions.wording import placed, reword, typed
 from finetune.similarity import content_words, overlap
@@ -70,7 +70,9 @@ def generate_qa(inhouse: Inhouse, *, out: Path | None = None, progress: Progress
         raise IndexEmptyError("Nothing has been indexed yet. Run `inhouse reindex FOLDER` first.")
     settings = inhouse.settings
     dropped: Counter[str] = Counter()
-    made = filters.sound(candidates(inhouse.index.all_chunks(), settings.finetune.seed, progress), dropped)
+    made = filters.sound(
+        candidates(inhouse.index.all_chunks(), settings.finetune.seed, progress, _asking_of(inhouse)), dropped
+    )
     made = filters.within_quota(made, _CHECKED_PER_QUOTA * settings.finetune.pairs_per_document, dropped)
     if made:
         search = _quick_search(inhouse, [item.candidate.question for item in made])
@@ -101,15 +103,49 @@ def default_dataset(settings: Settings) -> Path:
     return settings.datasets_dir / "generated.jsonl"
 
 
-def candidates(chunks: Iterable[Chunk], seed: int, progress: Progress = silent) -> Iterator[Made]:
-    """Every question that the makers propose, as people type it; the same for the same chunks and seed."""
+Asking = Callable[[Passage], Iterator[Candidate]]
+
+
+def _asking_of(inhouse: Inhouse) -> tuple[Asking, int] | None:
+    """How the generating model is asked about a passage, and about how many of a document; None where the
+    reader answers, or the settings say that it is not to be asked.
+    """
+    settings = inhouse.settings
+    if settings.generator == "reader" or not settings.finetune.model_questions:
+        return None
+    generator: Any = inhouse.generator  # only generating models write
+    count, purpose = settings.finetune.model_questions, settings.assistant.purpose
+
+    def ask(passage: Passage) -> Iterator[Candidate]:
+        return model.questions(passage, generator.write, count, purpose)
+
+    return ask, settings.finetune.model_passages
+
+
+def candidates(
+    chunks: Iterable[Chunk],
+    seed: int,
+    progress: Progress = silent,
+    asking: tuple[Asking, int] | None = None,
+) -> Iterator[Made]:
+    """Every question that the makers propose, as people type it; the same for the same chunks and seed.
+
+    With `asking` also those of a generating model, on so many passages of each document.
+    """
     by_document: dict[str, list[Chunk]] = defaultdict(list)
     for chunk in chunks:
         by_document[chunk.document_id].append(chunk)
     for done, document_id in enumerate(sorted(by_document), 1):
-        for chunk in sorted(by_document[document_id], key=lambda chunk: chunk.ordinal):
+        own = sorted(by_document[document_id], key=lambda chunk: chunk.ordinal)
+        for chunk in own:
             for candidate in _from_chunk(chunk, random.Random(f"{seed} {chunk.id}")):
                 yield Made(chunk, candidate)
+        if asking:
+            ask, most = asking
+            for chunk in model.chosen(own, most, random.Random(f"{seed} {document_id}")):
+                rng = random.Random(f"{seed} {chunk.id} {model.METHOD}")
+                for candidate in ask(Passage.of(chunk)):
+                    yield Made(chunk, replace(candidate, question=typed(candidate.question, rng)))
         progress("write questions", done, len(by_document))
 
 
