@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import IndexEmptyError, InvalidInputError
-from core.interfaces import Embedder, FloatMatrix
 from core.progress import Progress, silent
 from core.settings import Settings
-from core.types import Chunk, Evidence, QAPair
+from core.types import Chunk, Evidence, Hit, QAPair
 from finetune import datasets, filters, refusals
 from finetune.filters import Made
 from finetune.questions import definitions, facts, faq, headings, lists, model, rules, statements, tables
@@ -176,27 +175,17 @@ def _in_own_words(candidate: Candidate, passage: Passage, rng: random.Random) ->
 
 
 def _quick_search(inhouse: Inhouse, questions: Sequence[str]) -> filters.Search:
-    """Retrieval as it serves, but without the reader, which would cost a hundred times the rest."""
-    embedder = _Prepared(inhouse.embedder, questions)
-    retriever = replace(inhouse.retriever, reader=None, embedder=embedder)
-    return lambda question: retriever.search(question, filters.FOUND_WITHIN)
+    """Retrieval as it serves, but without the reader, which would cost a hundred times the rest, and with all
+    questions embedded together, which is quicker than one by one.
+    """
+    retriever = replace(inhouse.retriever, reader=None)
+    searched = {question: retriever.understood(question) for question in questions}
+    vectors = dict(zip(searched, inhouse.embedder.embed(list(searched.values())), strict=True))
 
+    def search(question: str) -> list[Hit]:
+        return retriever.fuse(searched[question], vector=vectors[question])[: filters.FOUND_WITHIN]
 
-class _Prepared:
-    """An Embedder for texts that it embeds together at the start, which is quicker than one by one."""
-
-    def __init__(self, embedder: Embedder, texts: Sequence[str]) -> None:
-        self._embedder = embedder
-        self._row = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        self._vectors = embedder.embed(list(self._row))
-        self.name, self.dimension = embedder.name, embedder.dimension
-
-    def embed(self, texts: Sequence[str]) -> FloatMatrix:
-        rows: FloatMatrix = self._vectors[[self._row[text] for text in texts]]
-        return rows
-
-    def count_tokens(self, text: str) -> int:
-        return self._embedder.count_tokens(text)
+    return search
 
 
 def to_pair(made: Made) -> QAPair:
