@@ -111,8 +111,8 @@ def group_of(pair: QAPair) -> str:
 
 
 def is_grounded(pair: QAPair) -> bool:
-    """False for a question to be answered of which no evidence is known: neither can the reader learn from
-    it nor can its answer be checked.
+    """False for a question to be answered of which no evidence is known: nothing that answers from passages
+    can learn from it, nor can its answer be checked.
     """
     return bool(pair.evidence) or pair.kind not in ANSWERABLE_KINDS
 

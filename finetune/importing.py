@@ -2,8 +2,8 @@
 
 files, data sets -> rows -> questions with answers -> kind by the wording -> evidence in the index -> QAPair
 
-An answer that the documents do not hold sentence by sentence is kept without evidence: a generating model
-can learn from it, the reader cannot, and whether it is answered rightly cannot be checked.
+An answer that the documents do not hold sentence by sentence is kept without evidence and counted. Nothing
+that answers from passages can learn from it, nor can it be checked, so that `retrain` leaves it out.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def test_import_qa_tells_what_it_took_what_it_dropped_and_shows_a_sample(
     assert cli.main(command) == 0
     shown = capsys.readouterr().out
     assert "2 pairs of 3 rows (2 input-output) written to" in shown
-    assert "0 answers stand in the documents. 2 do not" in shown
+    assert "0 answers stand in the documents. 2 do not: `retrain` leaves them out." in shown
     assert f"Dropped, and why:\n  1  {formats.EMPTY}" in shown
     assert "  Q  Who sweeps?\n  A  Ann sweeps.\n     (import)" in shown
     assert "…" in shown
