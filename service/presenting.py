@@ -69,8 +69,8 @@ def imported(payload: Mapping[str, Any]) -> str:
     head = f"{payload['pairs']} pairs of {payload['rows']} rows ({read}) written to {payload['dataset']}."
     if payload["ungrounded"]:
         head += (
-            f"\n{payload['grounded']} answers stand in the documents. {payload['ungrounded']} do not: `retrain` "
-            "leaves them out. Index the documents that hold them, and import again."
+            f"\n{payload['grounded']} answers stand in the documents. {payload['ungrounded']} do not: "
+            "`retrain` leaves them out. Index the documents that hold them, and import again."
         )
     shared = {textwrap.shorten(text, _READ): count for text, count in payload["shared_answers"].items()}
     parts = [
