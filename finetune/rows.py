@@ -127,7 +127,7 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     from finetune import datasets
 
     if path.suffix.lower() == ".csv":
-        datasets.write_text(path, _as_csv(path, rows))
+        datasets.write_atomically(path, _as_csv(path, rows))
     elif not path.suffix:
         _save_to_disk(path, rows)
     else:
