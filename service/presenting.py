@@ -72,7 +72,7 @@ def imported(payload: Mapping[str, Any]) -> str:
             f"\n{payload['grounded']} answers stand in the documents. {payload['ungrounded']} do not: "
             "`retrain` leaves them out. Index the documents that hold them, and import again."
         )
-    shared = {textwrap.shorten(text, _READ): count for text, count in payload["shared_answers"].items()}
+    shared = {_brief(text): count for text, count in payload["shared_answers"].items()}
     parts = [
         head,
         _counted("Pairs, by kind", payload["kinds"]),
@@ -92,12 +92,18 @@ def _counted(head: str, counts: Mapping[str, int]) -> str:
     return "\n".join([f"{head}:", *(f"  {count:>{width}}  {reason}" for reason, count in ordered)])
 
 
+def _brief(text: str) -> str:
+    """On one line, cut where it is longer than anybody reads in a sample."""
+    line = " ".join(text.split())
+    return line if len(line) <= _READ else f"{line[:_READ].rstrip()} …"
+
+
 def _sample(pairs: Sequence[Mapping[str, Any]]) -> str:
     """Pairs to read: the question, its answer, and where the documents say so."""
     shown = []
     for pair in pairs:
         place = f"{pair['method']}, {pair['source']}" if pair["source"] else pair["method"]
-        said = [f"{mark}  {textwrap.shorten(pair[name], _READ, placeholder=' …')}" for mark, name in _SAID]
+        said = [f"{mark}  {_brief(pair[name])}" for mark, name in _SAID]
         shown.append("\n".join([*(_wrap(text, "  ") for text in said), f"     ({place})"]))
     return "\n\n".join(["A sample to read:", *shown]) if shown else ""
 
