@@ -13,7 +13,8 @@ from finetune.similarity import content_words
 SUPPORT = 0.6  # share of a sentence's content words that its evidence must hold
 SUPPORT_WITH_NUMBERS = 0.4  # where it holds all its numbers besides
 _FEWEST_WORDS = 2
-_LONGEST = 100  # words of a unit; a long code block holds the words of anything
+_LONGEST = {"code": 25}  # words of a unit, by its kind: more code than a command holds the words of anything
+_LONGEST_TEXT = 100
 _PAIRED = 60  # units with a number of the sentence that are tried in twos
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
@@ -58,18 +59,26 @@ def supporting(text: str, question: str, chunks: Iterable[Chunk]) -> list[Place]
 
 
 def _places(text: str, question: str, units: Sequence[_Found]) -> list[Place]:
-    """Among units that hold a sentence alike the one that shares most with the question."""
+    """Among units that hold a sentence alike the one that shares most with the question. A unit has to share
+    something with it, or to stand in a document of which another unit does and holds another sentence.
+    """
     asked = content_words(question)
-    units = [unit for unit in units if not asked or asked & unit.context]
+    sentences = [
+        (content_words(sentence), frozenset(_NUMBER.findall(sentence))) for sentence in split_sentences(text)
+    ]
+    claims = [  # "Yes." needs no evidence
+        (wanted, numbers) for wanted, numbers in sentences if numbers or len(wanted) >= _FEWEST_WORDS
+    ]
+    sharing = [unit for unit in units if not asked or asked & unit.context]
+    found = [_best(wanted, numbers, asked, sharing) for wanted, numbers in claims]
+    documents = {unit.chunk.document_id for chosen in found for unit in chosen}
+    beside = [unit for unit in units if unit.chunk.document_id in documents]
     places: dict[tuple[str, str], Place] = {}
-    for sentence in split_sentences(text):
-        wanted, numbers = content_words(sentence), frozenset(_NUMBER.findall(sentence))
-        if not numbers and len(wanted) < _FEWEST_WORDS:  # "Yes." needs no evidence
-            continue
-        found = _best(wanted, numbers, asked, units)
-        if not found:
+    for chosen, (wanted, numbers) in zip(found, claims, strict=True):
+        chosen = chosen or _best(wanted, numbers, asked, beside)
+        if not chosen:
             return []
-        for unit in found:
+        for unit in chosen:
             places[unit.chunk.id, unit.unit.text] = Place(unit.chunk, unit.unit.text, unit.unit.readable())
     return list(places.values())
 
@@ -108,7 +117,7 @@ def _best(
 def _units(chunk: Chunk) -> Iterator[_Found]:
     around = content_words(f"{chunk.title} {chunk.heading}")
     for unit in split_units(chunk.text):
-        if len(unit.text.split()) > _LONGEST:
+        if len(unit.text.split()) > _LONGEST.get(unit.kind, _LONGEST_TEXT):
             continue
         text = unit.in_context()
         context = content_words(text) | around | content_words(unit.heading)

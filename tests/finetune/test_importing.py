@@ -16,7 +16,7 @@ from core.types import Evidence, Message, QAPair
 from finetune import datasets, formats, importing, rows
 from finetune.formats import FORMATS, Format
 from finetune.importing import ImportReport, import_qa
-from tests.finetune.building import SmallInhouse, handbook, small_inhouse
+from tests.finetune.building import SmallInhouse, chunk, handbook, small_inhouse
 
 LEAVE = ("How much time off do I get?", "Full-time staff get 27 days of paid annual leave per calendar year.")
 LEAVE_QUOTE = "Everyone who works full time receives 27 days of paid annual leave per calendar year."
@@ -82,6 +82,26 @@ def test_an_answer_is_grounded_in_one_passage_where_one_holds_all_of_it(
     assert {item.source for item in alone.evidence} == {"travel.md"}
     assert (alone.kind, both.kind) == ("answerable", "multi")
     assert {item.source for item in both.evidence} == {"office.md", "travel.md"}
+
+
+def test_a_later_sentence_of_an_answer_need_not_speak_of_the_question(
+    inhouse: SmallInhouse, tmp_path: Path
+) -> None:
+    ill = "If you fall ill during a holiday, report it and the days go back on your balance."
+    both = ("How many days of paid annual leave?", f"27 days of paid annual leave per calendar year. {ill}")
+    elsewhere = ("Do I get breakfast?", ill)
+    (answered, unrelated), _ = imported(inhouse, write_qa(tmp_path / "qa.jsonl", both, elsewhere))
+    assert [item.quote for item in answered.evidence] == [LEAVE_QUOTE, ill]
+    assert unrelated.evidence == ()
+
+
+def test_much_code_is_no_evidence_for_anything(tmp_path: Path) -> None:
+    lines = " ".join(f"open the kiln of hall {number} with care" for number in range(9))
+    code = chunk(f"```\n{lines}\n```\n\nRun it with care.", source="code.md", title="Kilns")
+    with small_inhouse(tmp_path / "data", [code]) as wired:
+        said = ("How do I open a kiln?", "Open the kiln of hall 3 with care.")
+        (pair,), _ = imported(wired, write_qa(tmp_path / "qa.jsonl", said))
+    assert pair.evidence == ()
 
 
 def test_without_an_index_everything_is_ungrounded(tmp_path: Path) -> None:
