@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ConfigurationError, IndexEmptyError
 from core.progress import Progress, silent
 from core.types import QAPair
-from finetune import datasets, promotion
+from finetune import datasets, importing, promotion
 from finetune.generation import default_dataset, generate_qa
 from finetune.registry import Registry
 
@@ -79,7 +79,11 @@ def retrain(
     started = time.monotonic()
     settings, registry = inhouse.settings, Registry(inhouse.settings.adapters_dir)
     start = _starting_adapter(inhouse, registry, base)
-    pairs = datasets.load(dataset or _current_dataset(inhouse, progress))
+    if dataset:
+        given = importing.load(dataset, inhouse.index, settings.assistant, progress)
+    else:
+        given = datasets.load(_current_dataset(inhouse, progress))
+    pairs = [pair for pair in given if datasets.is_grounded(pair)]
     learned, held_out = datasets.split_by_document(
         pairs, settings.finetune.test_share, settings.finetune.seed
     )
@@ -88,7 +92,8 @@ def retrain(
         out = Path(temporary) / "adapter"
         training = _train(inhouse, learned, start, out, train, progress)
         promoted, reason, metrics = _measure(inhouse, held_out, out, arm or _wired, progress)
-        metrics |= {"training": training, "pairs": {"learned": len(learned), "held_out": len(held_out)}}
+        counts = {"learned": len(learned), "held_out": len(held_out), "ungrounded": len(given) - len(pairs)}
+        metrics |= {"training": training, "pairs": counts}
         adapter = registry.add(
             out,
             kind=KIND,

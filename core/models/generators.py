@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.decoding import StopCutter, cut_at_stop
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, InvalidInputError
 from core.interfaces import Decoding, Draft, Reading
 from core.models.encoding import PromptEncoder, fit, prompt_of, window_of
-from core.prompts import NOT_COVERED, Asked, Prompt
+from core.prompts import NOT_COVERED, Asked, Prompt, broken_up
 from core.settings import Settings
 from core.support import Beginning, Sentence, cited, numbers, verbatim_units
 from core.types import FinishReason, Message, Usage
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from core.models.local import LocalModel
 
 _ENDPOINT_WINDOW = 8192  # tokens, where the settings name none
+_WRITTEN = 400  # tokens at most of what is written beside answers
 _CHARS_A_TOKEN = 3  # of a tokenizer that is not at hand, on the safe side for European languages
 
 
@@ -138,6 +139,24 @@ class LocalGenerator:
         sentences = _until_stop(spans.sentences(walk.end()), decoding.stop)
         yield _cited(sentences, decoding.stop, Usage(len(ids), written), "stop")
 
+    def write(self, messages: Sequence[Message]) -> str:
+        """What the base writes behind messages of another kind than a question, its likeliest tokens.
+
+        Raises InvalidInputError where they do not fit into the model, ModelError where it fails.
+        """
+        marks = self.encoder.prompt.marks
+        safe = [replace(message, content=broken_up(message.content, marks)) for message in messages]
+        ids = self.encoder.message_ids(safe)
+        room = self._window if self.local.encoder_decoder else self._window - len(ids)
+        if room < 1:
+            raise InvalidInputError(
+                f"{len(ids)} tokens do not fit into the model's {self._window}. Choose smaller "
+                "ingestion.chunk_tokens or a larger model.",
+                code="context_too_small",
+            )
+        with closing(self.local.write(ids, Decoding(), max_tokens=min(_WRITTEN, room))) as steps:
+            return self._decode([token for tokens in steps for token in tokens]).strip()
+
     def _decode(self, tokens: list[int]) -> str:
         text: str = self.local.tokenizer.decode(tokens, skip_special_tokens=True)
         return text
@@ -185,6 +204,11 @@ class EndpointGenerator:
             yield _cited(units or [], decoding.stop, usage, reason or "stop")
         else:
             yield _whole(text, beginning, decoding.stop, usage, reason or "stop")
+
+    def write(self, messages: Sequence[Message]) -> str:
+        """What the model writes behind messages of another kind than a question. Raises ModelError."""
+        with closing(self._endpoint.write(tuple(messages), Decoding(max_tokens=_WRITTEN))) as pieces:
+            return "".join(piece.text for piece in pieces).strip()
 
     def _estimate(self, asked: Asked) -> int:
         return sum(len(message.content) // _CHARS_A_TOKEN + 4 for message in self.prompt.render(asked))

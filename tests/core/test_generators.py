@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.errors import ConfigurationError, ModelError
+from core.errors import ConfigurationError, InvalidInputError, ModelError
 from core.interfaces import Decoding, Draft
 from core.models.generators import LocalGenerator, endpoint_generator, load_local
 from core.models.local_chat import LocalChatModel
 from core.settings import AnsweringSettings, ModelSettings, Settings
+from core.types import Message
 from tests.core.conftest import Taught
 from tests.tiny_models import (
     FIRST_SENTENCES,
@@ -23,6 +24,7 @@ from tests.tiny_models import (
     save,
     settings_for,
 )
+from tests.tiny_models import asked as asked_of
 
 
 def drafted(
@@ -219,3 +221,11 @@ def test_grounded_answers_of_a_taught_model_are_its_own(llama: Taught) -> None:
     for place, sentence in enumerate(FIRST_SENTENCES):
         grown, draft = drafted(generator, place)
         assert draft.text == grown[-1] == f"{sentence} [1]"
+
+
+def test_a_model_writes_behind_messages_that_are_no_question(llama: Taught, t5: Taught) -> None:
+    for taught in (llama, t5):
+        generator = generator_of(taught)
+        assert generator.write(taught.encoder.prompt.render(asked_of(1))) == FIRST_SENTENCES[1]
+    with pytest.raises(InvalidInputError, match="do not fit"):
+        generator_of(llama).write([Message("user", "word " * 2000)])
