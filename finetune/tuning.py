@@ -60,20 +60,27 @@ def retrain(
     kind: str = KIND,
     base: str | None = None,
     dataset: Path | None = None,
+    recipe: Path | None = None,
     progress: Progress = silent,
     train: Trainer | None = None,
     arm: Arm | None = None,
 ) -> RetrainReport:
     """Tunes from the adapter in use, or `base` (an adapter id or folder), on `dataset` or a generated one.
 
-    `train` and `arm` stand in for the recipe and for wiring an adapter, in tests. Raises ConfigurationError
-    for a kind that cannot be tuned yet, InvalidInputError where there is too little to learn from or to
-    measure by, IndexEmptyError and UnknownModelError.
+    Generating models (`kind` causal or seq2seq) are tuned by `finetune/generating.py`, where `recipe` is a
+    YAML file over its settings. `train` and `arm` stand in for the recipe and for wiring an adapter, in
+    tests. Raises ConfigurationError for what cannot be tuned, InvalidInputError where there is too little to
+    learn from or to measure by, IndexEmptyError, UnknownModelError and ModelError.
     """
     if kind != KIND:
-        raise ConfigurationError(
-            f"Only the reader can be tuned; {kind!r} models come with model-hub support. Use `--kind reader`."
+        from finetune.generating import retrain_generating
+
+        chosen = dataset or _current_dataset(inhouse, progress)
+        return retrain_generating(
+            inhouse, kind=kind, dataset=chosen, base=base, recipe=recipe, progress=progress
         )
+    if recipe is not None:
+        raise ConfigurationError("Recipes are for --kind causal and seq2seq; the reader has settings.")
     if inhouse.index.is_empty:
         raise IndexEmptyError("Nothing has been indexed yet. Run `inhouse reindex FOLDER` first.")
     started = time.monotonic()

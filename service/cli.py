@@ -99,6 +99,9 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--kind", choices=KINDS, default="reader")
     command.add_argument("--base", metavar="MODEL", help="model to start from (default: the one in use)")
     command.add_argument("--dataset", metavar="FILE", help="pairs to tune on (default: the newest generated)")
+    command.add_argument(
+        "--recipe", metavar="FILE", help="YAML over a recipe's defaults, of causal and seq2seq"
+    )
 
     command = add("evaluate", "measure arms on a question file and write a report")
     command.add_argument("--questions", required=True, metavar="FILE")

@@ -110,7 +110,12 @@ def retrain(settings: Settings, arguments: argparse.Namespace) -> Result:
     dataset = Path(arguments.dataset) if arguments.dataset else None
     with closing(Inhouse(settings)) as inhouse:
         report = tuning.retrain(
-            inhouse, kind=arguments.kind, base=arguments.base, dataset=dataset, progress=console()
+            inhouse,
+            kind=arguments.kind,
+            base=arguments.base,
+            dataset=dataset,
+            recipe=Path(arguments.recipe) if arguments.recipe else None,
+            progress=console(),
         )
     payload = report.to_json()
     return Result(payload, presenting.retrained(payload))

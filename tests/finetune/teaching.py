@@ -1,29 +1,33 @@
-"""A small world that generating models learn in seconds: teams, each with facts, and questions about them.
+"""A small world that generating models learn in seconds: teams, each with two facts, and questions about them.
 
-Which team has which fact is drawn anew for every example, so that a model cannot know it by heart: it has to
-find the team of the question among the passages, and copy what stands there, or decline.
+The numbers are drawn anew for every example, so that a model cannot know them by heart: it has to see whether
+the passage is about what is asked, and to copy the number or decline.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.models.encoding import PromptEncoder, fit
-from core.models.local import LocalModel
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from core.models.encoding import PromptEncoder
 from core.prompts import NOT_COVERED, Asked
-from core.types import Chunk, Hit
+from core.types import Chunk, Evidence, Hit, QAPair
 from finetune.generating_data import Example
+from tests.finetune.building import chunk
 from tests.tiny_models import PURPOSE, encoder_of, make_llama, make_t5, make_tokenizer, save
 
 TEAMS = ("Amber", "Birch", "Cedar", "Delta", "Ember", "Fjord", "Grove", "Heron")
-FACTS = {
-    "budget": ("What is the budget of {team}?", "The {team} budget is {value} euros."),
-    "room": ("Which room does {team} use?", "The {team} room is number {value}."),
+FACTS = {  # question, sentence, answer
+    "budget": ("What is the budget of {team}?", "The {team} budget is {value} euros.", "{value} euros."),
+    "room": ("Which room is that of {team}?", "The {team} room is number {value}.", "Room {value}."),
 }
 VALUES = tuple(str(number) for number in range(20, 60, 4))
 OFF_TOPIC = ("Who won the match?", "Tell me a joke.", "Is it raining in Rome?", "How do I bake bread?")
+Lesson = tuple[Asked, str]
 
 
 def sentence(team: str, fact: str, value: str) -> str:
@@ -34,29 +38,34 @@ def question(team: str, fact: str) -> str:
     return FACTS[fact][0].format(team=team)
 
 
-def hit(team: str, text: str) -> Hit:
-    return Hit(Chunk(f"{team}-0", team, f"{team.lower()}.md", team, (), text, 0), 1.0)
+def lesson(rng: random.Random, *, refuse: bool) -> Lesson:
+    """A question and the passage that retrieval finds for it: that of the fact or, where it is withheld, that
+    of the team's other fact.
+    """
+    team, value = rng.choice(TEAMS), rng.choice(VALUES)
+    wanted, other = rng.sample(list(FACTS), 2)
+    text = sentence(team, other if refuse else wanted, value)
+    off_topic = refuse and rng.random() < 0.3
+    asked = rng.choice(OFF_TOPIC) if off_topic else question(team, wanted)
+    answer = NOT_COVERED if refuse else f"{FACTS[wanted][2].format(value=value)} [1]"
+    hit = Hit(Chunk(f"{team}-0", team, f"{team.lower()}.md", team, (), text, 0), 1.0)
+    return Asked(asked, (hit,), (), PURPOSE), answer
 
 
-def lesson(rng: random.Random, *, refuse: bool, passages: int = 2) -> tuple[Asked, str]:
-    """A question about passages drawn at random, and what to answer."""
-    shown = rng.sample(TEAMS, passages + 1)
-    fact = rng.choice(list(FACTS))
-    texts = [sentence(team, fact, value) for team, value in zip(shown, rng.sample(VALUES, passages + 1))]
-    hits = tuple(hit(team, text) for team, text in zip(shown[:passages], texts))
-    if refuse:
-        asked = rng.choice(OFF_TOPIC) if rng.random() < 0.3 else question(shown[passages], fact)
-        return Asked(asked, hits, (), PURPOSE), NOT_COVERED
-    place = rng.randrange(passages)
-    return Asked(question(shown[place], fact), hits, (), PURPOSE), f"{texts[place]} [{place + 1}]"
-
-
-def lessons(count: int, seed: int, refusals: float = 0.35) -> list[tuple[Asked, str]]:
+def lessons(count: int, seed: int, *, refusals: float = 0.4) -> list[Lesson]:
     rng = random.Random(seed)
     return [lesson(rng, refuse=rng.random() < refusals) for _ in range(count)]
 
 
-def examples(encoder: PromptEncoder, given: list[tuple[Asked, str]]) -> list[Example]:
+def credulous(given: Sequence[Lesson]) -> list[Lesson]:
+    """Whatever is asked, the number that stands in the passage."""
+    return [
+        (asked, f"{''.join(filter(str.isdigit, asked.hits[0].chunk.text))} euros. [1]")
+        for asked, _ in given
+    ]
+
+
+def examples(encoder: PromptEncoder, given: Sequence[Lesson]) -> list[Example]:
     return [
         Example(
             tuple(encoder.ids(asked)),
@@ -68,17 +77,65 @@ def examples(encoder: PromptEncoder, given: list[tuple[Asked, str]]) -> list[Exa
     ]
 
 
-def untaught(folder: Path, *, encoder_decoder: bool = False, **shape: Any) -> Path:
-    """A model of random weights that knows the words of this world."""
-    texts = [
+def untaught(folder: Path, *, encoder_decoder: bool = False) -> Path:
+    """A model of random weights. Its tokenizer knows this world's words, and reads the unchanging beginning of
+    the prompt as one token, which makes examples a third as long.
+    """
+    words = [
         *(sentence(team, fact, value) for team in TEAMS for fact in FACTS for value in VALUES),
         *(question(team, fact) for team in TEAMS for fact in FACTS for _ in range(9)),
         *OFF_TOPIC * 9,
+        *["### Passages:\n[1] : ### Question: ### Answer: NOT COVERED Passages: Question: Room [1]"] * 50,
     ]
-    bare = make_tokenizer(texts, encoder_decoder=encoder_decoder)
-    model = (make_t5 if encoder_decoder else make_llama)(bare)
-    encoder = encoder_of(model, bare)
-    texts += [encoder.text(asked) + " " + answer for asked, answer in lessons(200, 0)]
-    tokenizer = make_tokenizer(texts, encoder_decoder=encoder_decoder)
-    model = (make_t5 if encoder_decoder else make_llama)(tokenizer)
+    tokenizer = make_tokenizer(words, encoder_decoder=encoder_decoder)
+    encoder = encoder_of((make_t5 if encoder_decoder else make_llama)(tokenizer), tokenizer)
+    begin, _, _ = encoder.text(lessons(1, 0)[0][0]).partition(
+        "Passages:" if encoder_decoder else "### Passages"
+    )
+    tokenizer.add_tokens([begin])
+    model: Any = make_t5(tokenizer)
+    if not encoder_decoder:
+        config = LlamaConfig(
+            **{**make_llama(tokenizer).config.to_dict(), "initializer_range": 0.1, "tie_word_embeddings": True}
+        )
+        model = LlamaForCausalLM(config)
     return save(model, tokenizer, folder)
+
+
+def chunks() -> list[Chunk]:
+    """Two a team, each with a fact."""
+    return [
+        chunk(sentence(team, fact, _value(team, fact)), source=f"{team}.md", title=team, ordinal=number)
+        for team in TEAMS
+        for number, fact in enumerate(FACTS)
+    ]
+
+
+def pairs() -> list[QAPair]:
+    """Each fact asked twice, the second time with its passage withheld, and what is off-topic."""
+    found = []
+    for team in TEAMS:
+        for number, fact in enumerate(FACTS):
+            value = _value(team, fact)
+            evidence = (Evidence(f"{team}.md", sentence(team, fact, value)),)
+            made = QAPair(
+                f"{team}-{fact}",
+                "answerable",
+                question(team, fact),
+                FACTS[fact][2].format(value=value),
+                evidence,
+                document_id=team,
+                chunk_id=f"{team}-{number}",
+            )
+            found += [made, withheld(made)]
+    return found + [QAPair(f"off-{n}", "offtopic", text, method=text) for n, text in enumerate(OFF_TOPIC)]
+
+
+def withheld(pair: QAPair) -> QAPair:
+    from dataclasses import replace
+
+    return replace(pair, id=f"{pair.id}-withheld", kind="unanswerable", answer="I do not know.", method="contrast")
+
+
+def _value(team: str, fact: str) -> str:
+    return VALUES[(TEAMS.index(team) * 3 + list(FACTS).index(fact) * 5) % len(VALUES)]
