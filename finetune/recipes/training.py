@@ -279,7 +279,8 @@ def _save(model: Any, local: LocalModel, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     if hasattr(model, "peft_config"):
         model.peft_config["default"].base_model_name_or_path = local.shown_name
-    model.save_pretrained(str(out))
-    if not hasattr(model, "peft_config"):
+        model.save_pretrained(str(out), save_embedding_layers=False)  # else it asks a hub for the base
+    else:
+        model.save_pretrained(str(out))
         local.tokenizer.save_pretrained(str(out))
     (out / "README.md").unlink(missing_ok=True)  # an empty template

@@ -1,4 +1,4 @@
-"""A small world that generating models learn in seconds: teams, each with two facts, and questions about them.
+"""A small world that generating models learn in seconds: teams with two facts each, and questions about them.
 
 The numbers are drawn anew for every example, so that a model cannot know them by heart: it has to see whether
 the passage is about what is asked, and to copy the number or decline.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ FACTS = {  # question, sentence, answer
     "budget": ("What is the budget of {team}?", "The {team} budget is {value} euros.", "{value} euros."),
     "room": ("Which room is that of {team}?", "The {team} room is number {value}.", "Room {value}."),
 }
-VALUES = tuple(str(number) for number in range(20, 60, 4))
+VALUES = ("20", "24", "32", "36", "48", "60")
 OFF_TOPIC = ("Who won the match?", "Tell me a joke.", "Is it raining in Rome?", "How do I bake bread?")
 Lesson = tuple[Asked, str]
 
@@ -60,8 +61,7 @@ def lessons(count: int, seed: int, *, refusals: float = 0.4) -> list[Lesson]:
 def credulous(given: Sequence[Lesson]) -> list[Lesson]:
     """Whatever is asked, the number that stands in the passage."""
     return [
-        (asked, f"{''.join(filter(str.isdigit, asked.hits[0].chunk.text))} euros. [1]")
-        for asked, _ in given
+        (asked, f"{''.join(filter(str.isdigit, asked.hits[0].chunk.text))} euros. [1]") for asked, _ in given
     ]
 
 
@@ -78,8 +78,8 @@ def examples(encoder: PromptEncoder, given: Sequence[Lesson]) -> list[Example]:
 
 
 def untaught(folder: Path, *, encoder_decoder: bool = False) -> Path:
-    """A model of random weights. Its tokenizer knows this world's words, and reads the unchanging beginning of
-    the prompt as one token, which makes examples a third as long.
+    """A model of random weights. Its tokenizer knows this world's words, and reads the unchanging beginning
+    of the prompt as one token, which makes examples a third as long.
     """
     words = [
         *(sentence(team, fact, value) for team in TEAMS for fact in FACTS for value in VALUES),
@@ -96,7 +96,11 @@ def untaught(folder: Path, *, encoder_decoder: bool = False) -> Path:
     model: Any = make_t5(tokenizer)
     if not encoder_decoder:
         config = LlamaConfig(
-            **{**make_llama(tokenizer).config.to_dict(), "initializer_range": 0.1, "tie_word_embeddings": True}
+            **{
+                **make_llama(tokenizer).config.to_dict(),
+                "initializer_range": 0.1,
+                "tie_word_embeddings": True,
+            }
         )
         model = LlamaForCausalLM(config)
     return save(model, tokenizer, folder)
@@ -132,9 +136,9 @@ def pairs() -> list[QAPair]:
 
 
 def withheld(pair: QAPair) -> QAPair:
-    from dataclasses import replace
-
-    return replace(pair, id=f"{pair.id}-withheld", kind="unanswerable", answer="I do not know.", method="contrast")
+    return replace(
+        pair, id=f"{pair.id}-withheld", kind="unanswerable", answer="I do not know.", method="contrast"
+    )
 
 
 def _value(team: str, fact: str) -> str:
