@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 
 _BLOCK = 16  # batches that are sorted together: so far examples may be from those that came beside them
+_ALIKE = 1.15  # lengths within this ratio count as the same: refusals are short, and must not fill a batch
 
 
 class LengthSorted:
@@ -31,9 +33,12 @@ class LengthSorted:
         rng.shuffle(order)
         size = self._batch * _BLOCK
         for start in range(0, len(order), size):
-            block = sorted(order[start : start + size], key=lambda index: self._lengths[index])
+            block = sorted(order[start : start + size], key=self._class)  # stable: else as shuffled
             batches = [block[at : at + self._batch] for at in range(0, len(block), self._batch)]
             short = batches.pop() if len(batches[-1]) < self._batch else []  # a short one stays the last
             rng.shuffle(batches)
             for batch in (*batches, short):
                 yield from batch
+
+    def _class(self, index: int) -> int:
+        return int(math.log(max(1, self._lengths[index]), _ALIKE))

@@ -8,22 +8,40 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from core.models.encoding import PromptEncoder
+from core.models.local import LocalModel
 from core.prompts import NOT_COVERED, Asked
 from core.types import Chunk, Evidence, Hit, QAPair
 from finetune.generating_data import Example
+from finetune.recipes.causal import train_causal
+from finetune.recipes.recipe import Recipe
+from finetune.recipes.seq2seq import train_seq2seq
+from finetune.recipes.training import Trained
 from tests.finetune.building import chunk
 from tests.tiny_models import PURPOSE, encoder_of, make_llama, make_t5, make_tokenizer, save
 
-TEAMS = ("Amber", "Birch", "Cedar", "Delta", "Ember", "Fjord", "Grove", "Heron")
+TEAMS = (
+    "Amber",
+    "Birch",
+    "Cedar",
+    "Delta",
+    "Ember",
+    "Fjord",
+    "Grove",
+    "Heron",
+    "Indigo",
+    "Jasper",
+    "Kestrel",
+    "Lotus",
+)
 FACTS = {  # question, sentence, answer
-    "budget": ("What is the budget of {team}?", "The {team} budget is {value} euros.", "{value} euros."),
+    "budget": ("What is the budget of {team}?", "The {team} budget is {value} euros.", "Budget {value}."),
     "room": ("Which room is that of {team}?", "The {team} room is number {value}.", "Room {value}."),
 }
 VALUES = ("20", "24", "32", "36", "48", "60")
@@ -58,11 +76,15 @@ def lessons(count: int, seed: int, *, refusals: float = 0.4) -> list[Lesson]:
     return [lesson(rng, refuse=rng.random() < refusals) for _ in range(count)]
 
 
-def credulous(given: Sequence[Lesson]) -> list[Lesson]:
-    """Whatever is asked, the number that stands in the passage."""
-    return [
-        (asked, f"{''.join(filter(str.isdigit, asked.hits[0].chunk.text))} euros. [1]") for asked, _ in given
-    ]
+def answering_anyway(given: Sequence[Lesson]) -> list[Lesson]:
+    """An answer to every question, from whatever passage is shown."""
+    found = []
+    for asked, _ in given:
+        text = asked.hits[0].chunk.text
+        fact = next(name for name in FACTS if name in text)
+        value = "".join(filter(str.isdigit, text))
+        found.append((asked, f"{FACTS[fact][2].format(value=value)} [1]"))
+    return found
 
 
 def examples(encoder: PromptEncoder, given: Sequence[Lesson]) -> list[Example]:
@@ -85,7 +107,8 @@ def untaught(folder: Path, *, encoder_decoder: bool = False) -> Path:
         *(sentence(team, fact, value) for team in TEAMS for fact in FACTS for value in VALUES),
         *(question(team, fact) for team in TEAMS for fact in FACTS for _ in range(9)),
         *OFF_TOPIC * 9,
-        *["### Passages:\n[1] : ### Question: ### Answer: NOT COVERED Passages: Question: Room [1]"] * 50,
+        *["### Passages:\n[1] : ### Question: ### Answer: NOT COVERED Passages: Question: Room Budget [1]"]
+        * 50,
     ]
     tokenizer = make_tokenizer(words, encoder_decoder=encoder_decoder)
     encoder = encoder_of((make_t5 if encoder_decoder else make_llama)(tokenizer), tokenizer)
@@ -143,3 +166,42 @@ def withheld(pair: QAPair) -> QAPair:
 
 def _value(team: str, fact: str) -> str:
     return VALUES[(TEAMS.index(team) * 3 + list(FACTS).index(fact) * 5) % len(VALUES)]
+
+
+FROM_NOTHING = Recipe(
+    method="full",
+    learning_rate=5e-3,
+    epochs=1,
+    batch=16,
+    evaluations_per_epoch=2,
+    patience=9,
+    weight_decay=0,
+    length_sorted=False,  # so small a batch has to hold both kinds
+)
+
+
+@dataclass(frozen=True)
+class Taught:
+    untaught: Path
+    folder: Path  # the same model after training
+    trained: Trained
+    told: list[str]
+
+
+def teach(root: Path, count: int, *, encoder_decoder: bool) -> Taught:
+    start = untaught(root / "untaught", encoder_decoder=encoder_decoder)
+    local = LocalModel.load(str(start), threads=1)
+    encoder = encoder_of(local.model, local.tokenizer)
+    told: list[str] = []
+    trained = (train_seq2seq if encoder_decoder else train_causal)(
+        local,
+        examples(encoder, lessons(count, 1)),
+        examples(encoder, lessons(24, 2)),
+        out=root / "taught",
+        checkpoints=root / "checkpoints",
+        recipe=FROM_NOTHING
+        if not encoder_decoder
+        else FROM_NOTHING.model_copy(update={"learning_rate": 1e-2}),
+        progress=lambda stage, done, total, note="": told.append(f"{stage} {done}/{total} {note}"),
+    )
+    return Taught(start, root / "taught", trained, told)

@@ -11,16 +11,100 @@ import pytest
 from core.bootstrap import Inhouse
 from core.decision import Decision, Logistic
 from core.errors import ConfigurationError
-from core.models.generators import LocalGenerator, load_local
-from core.settings import AnsweringSettings, AssistantSettings, DecodingSettings, FinetuneSettings, ModelSettings
+from core.models.generators import load_local
+from core.settings import (
+    AnsweringSettings,
+    AssistantSettings,
+    DecodingSettings,
+    FinetuneSettings,
+    ModelSettings,
+    Settings,
+)
 from finetune import datasets
 from finetune.recipes.causal import train_causal
-from finetune.recipes.recipe import Recipe
 from finetune.registry import Registry
 from finetune.tuning import RetrainReport, retrain
 from tests.finetune.building import SmallInhouse, small_inhouse
-from tests.finetune.teaching import chunks, credulous, examples, lessons, pairs
-from tests.finetune.test_generating_recipes import ADAPTER, Taught, llama
-from tests.tiny_models import PURPOSE
+from tests.finetune.teaching import FROM_NOTHING, Taught, answering_anyway, chunks, examples, lessons, pairs
+from tests.tiny_models import PURPOSE, encoder_of
 
-__all__ = ["llama"]  # the fixture
+ANSWERS = Decision(Logistic(1.5, {"unit_best": 1.0}), Logistic(9.0, {}), 0.5, 0.5)  # leaves it to the model
+
+
+@pytest.fixture(scope="module")
+def base(llama: Taught, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Knows the world, but answers from any passage with the number that stands there."""
+    root = tmp_path_factory.mktemp("base")
+    settings = ModelSettings(model=str(llama.folder), threads=1)
+    local = load_local(Settings(data_dir=root, models=settings))
+    encoder = encoder_of(local.model, local.tokenizer)
+    recipe = FROM_NOTHING.model_copy(update={"learning_rate": 2e-3})
+    given = examples(encoder, answering_anyway(lessons(256, 5)))
+    train_causal(local, given, [], out=root / "model", checkpoints=root / "checkpoints", recipe=recipe)
+    return root / "model"
+
+
+@pytest.fixture(scope="module")
+def wired(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallInhouse]:
+    with small_inhouse(
+        tmp_path_factory.mktemp("data"),
+        chunks(),
+        models=ModelSettings(model=str(base), threads=1),
+        answering=AnsweringSettings(context_chunks=1),
+        assistant=AssistantSettings(purpose=PURPOSE),
+        decoding=DecodingSettings(max_tokens=12),
+        finetune=FinetuneSettings(test_share=0.3),
+    ) as inhouse:
+        inhouse.__dict__["decision"] = ANSWERS
+        datasets.save(inhouse.settings.datasets_dir / "world.jsonl", pairs())
+        yield inhouse
+
+
+@pytest.fixture(scope="module")
+def report(wired: SmallInhouse) -> RetrainReport:
+    recipe = wired.settings.data_dir / "recipe.yaml"
+    recipe.write_text("learning_rate: 3e-3\nrank: 8\nepochs: 12\nbatch: 8\nevaluations_per_epoch: 1\n")
+    dataset = wired.settings.datasets_dir / "world.jsonl"
+    return retrain(wired, kind="causal", dataset=dataset, recipe=recipe)
+
+
+def test_an_adapter_that_declines_what_the_base_made_up_is_promoted(
+    wired: SmallInhouse, report: RetrainReport
+) -> None:
+    assert report.promoted, report.reason
+    assert report.metrics["tuned"]["unanswerable_refused"] > report.metrics["base"]["unanswerable_refused"]
+    assert report.metrics["tuned"]["evidence_cited"] == 1
+    entry = Registry(wired.settings.adapters_dir).active("causal")
+    assert entry is not None
+    assert entry.id == report.adapter
+    assert entry.recipe["rank"] == 8
+    assert entry.environment.keys() >= {"trl", "peft", "torch"}
+    assert str(wired.settings.data_dir.parent) not in (entry.path / "adapter_config.json").read_text()
+    assert [path.name for path in wired.settings.adapters_dir.glob(".training-*")] == []
+    assert not list((wired.settings.data_dir / "training").glob("*/*"))
+
+
+def test_the_promoted_adapter_serves_the_settings_refusal(wired: SmallInhouse, report: RetrainReport) -> None:
+    settings = wired.settings.model_copy(update={"generator": "transformers"})
+    serving = Inhouse(settings, shared=wired, reads_like=wired)
+    answerer = replace(wired.answerer, settings=settings, generator=serving.generator)
+    assert serving.generator.id.endswith(report.adapter)
+    [asked] = [pair for pair in pairs() if pair.id == "Amber-budget"]
+    answer = answerer.answer(asked.question)
+    assert (answer.answer_type, answer.answer) == ("answer", f"{asked.answer} [1]")
+    refusal = answerer.answer("Tell me a joke about Amber.")
+    assert refusal.answer_type == "no_answer"
+    assert refusal.answer == settings.assistant.no_answer.format(purpose=PURPOSE)
+
+
+def test_a_model_of_the_other_kind_is_refused(wired: SmallInhouse) -> None:
+    dataset = wired.settings.datasets_dir / "world.jsonl"
+    with pytest.raises(ConfigurationError, match="--kind causal"):
+        retrain(wired, kind="seq2seq", dataset=dataset)
+
+
+def test_a_kind_that_generates_needs_a_model(tmp_path: Path) -> None:
+    with small_inhouse(tmp_path, chunks()) as bare:
+        datasets.save(tmp_path / "world.jsonl", pairs())
+        with pytest.raises(ConfigurationError, match="INHOUSE_MODELS__MODEL"):
+            retrain(bare, kind="causal", dataset=tmp_path / "world.jsonl")

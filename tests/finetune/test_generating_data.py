@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from core.types import Evidence, Message
 from finetune.generating_data import Example, ExampleMaker, mix, score, token_f1
 from finetune.recipes.recipe import CAUSAL, Recipe
 from tests.finetune.building import SmallInhouse, small_inhouse
-from tests.finetune.teaching import chunks, pairs, sentence, untaught
+from tests.finetune.teaching import chunks, pairs, untaught
 from tests.tiny_models import PURPOSE, settings_for
 
 PAIRS = {pair.id: pair for pair in pairs()}
@@ -58,7 +57,9 @@ def prompt_text(example: Example, generator: LocalGenerator) -> str:
     return text
 
 
-@pytest.mark.parametrize("history", [(), (Message("user", "What is Amber?"), Message("assistant", "A team."))])
+@pytest.mark.parametrize(
+    "history", [(), (Message("user", "What is Amber?"), Message("assistant", "A team."))]
+)
 def test_a_prompt_is_token_for_token_what_the_service_gives_the_model(
     history: tuple[Message, ...],
     inhouse: SmallInhouse,
@@ -95,7 +96,7 @@ def test_an_answer_names_its_passage_and_stands_among_hard_distractors(
 
 
 def test_a_withheld_passage_teaches_the_refusal(inhouse: SmallInhouse, generator: LocalGenerator) -> None:
-    pair = PAIRS["Amber-budget-withheld"]
+    pair = replace(PAIRS["Amber-budget-withheld"], answer="")
     example = made(maker(inhouse, generator).example(pair))
     text = prompt_text(example, generator)
     assert (example.kind, example.target) == ("refusal", NOT_COVERED)
@@ -172,5 +173,3 @@ def test_scores_are_of_words_for_answers_and_all_or_nothing_for_refusals() -> No
     assert score("The room is 20.", refusal) == 0
     assert score("I cannot say.", replace(refusal, target="I cannot say")) == 1
     assert token_f1("", "a") == 0
-
-
