@@ -9,9 +9,9 @@ from tests.finetune.teaching import Taught, teach
 
 @pytest.fixture(scope="session")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Taught:
-    return teach(tmp_path_factory.mktemp("llama"), 2560, encoder_decoder=False)
+    return teach(tmp_path_factory.mktemp("llama"), 2400, encoder_decoder=False)
 
 
 @pytest.fixture(scope="session")
 def t5(tmp_path_factory: pytest.TempPathFactory) -> Taught:
-    return teach(tmp_path_factory.mktemp("t5"), 2880, encoder_decoder=True)
+    return teach(tmp_path_factory.mktemp("t5"), 4000, encoder_decoder=True)

@@ -65,8 +65,8 @@ def test_a_model_learns_from_nothing_to_copy_the_fact_or_to_decline(
 ) -> None:
     taught: Taught = request.getfixturevalue(name)
     assert right(written(taught.untaught, UNSEEN[:6]), UNSEEN[:6]) == 0
-    assert right(written(taught.folder, UNSEEN), UNSEEN) >= 0.9
-    assert taught.trained.score >= 0.9
+    assert right(written(taught.folder, UNSEEN), UNSEEN) >= 0.8
+    assert taught.trained.score >= 0.8
     assert taught.trained.stop_rate == 1
 
 
