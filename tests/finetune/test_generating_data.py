@@ -151,7 +151,7 @@ def test_the_mix_keeps_the_shares_and_leaves_injections_out(inhouse: SmallInhous
     attack = replace(PAIRS["off-0"], id="attack", kind="injection")
     given = [*PAIRS.values(), attack]
     kinds = Counter(pair.kind for pair in mix(given, inhouse, CAUSAL))
-    assert kinds == {"answerable": 16, "unanswerable": 5, "offtopic": 2}
+    assert kinds == {"answerable": 24, "unanswerable": 7, "offtopic": 3}
     few = Counter(pair.kind for pair in mix(given, inhouse, Recipe(examples=10, withheld_share=0.5)))
     assert few == {"answerable": 4, "unanswerable": 5, "offtopic": 1}
     assert mix(given, inhouse, CAUSAL) == mix(given, inhouse, CAUSAL)
@@ -160,7 +160,7 @@ def test_the_mix_keeps_the_shares_and_leaves_injections_out(inhouse: SmallInhous
 def test_missing_contrasts_are_made_of_answerable_pairs(inhouse: SmallInhouse) -> None:
     answerable = [pair for pair in PAIRS.values() if pair.kind == "answerable"]
     mixed = mix(answerable, inhouse, CAUSAL)
-    assert sum(pair.kind == "unanswerable" for pair in mixed) == 5
+    assert sum(pair.kind == "unanswerable" for pair in mixed) == 7
 
 
 def test_scores_are_of_words_for_answers_and_all_or_nothing_for_refusals() -> None:

@@ -119,8 +119,7 @@ def test_an_adapter_changes_what_the_base_does_and_is_taken_out_again(llama: Tau
     assert [draft_of(base, lesson).text for lesson in refused] == before
 
 
-@pytest.mark.parametrize("method", ["lora", "rslora", "dora"])
-@pytest.mark.parametrize("name", ["llama", "t5"])
+@pytest.mark.parametrize(("name", "method"), [("llama", "dora"), ("t5", "rslora"), ("t5", "lora")])
 def test_every_method_trains_an_adapter_that_serves(
     name: str, method: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -148,14 +147,6 @@ def test_a_killed_run_goes_on_to_the_same_weights_bit_for_bit(llama: Taught, tmp
     assert not torn.exists()
     train_adapter(llama.untaught, killed, given, recipe)
     assert weights(killed) == weights(whole)
-
-
-def test_another_seed_gives_other_weights(llama: Taught, tmp_path: Path) -> None:
-    given = answering_anyway(lessons(16, 3))
-    for seed in (1, 2):
-        recipe = ADAPTER.model_copy(update={"seed": seed, "epochs": 1, "evaluations_per_epoch": 1})
-        train_adapter(llama.untaught, tmp_path / str(seed), given, recipe)
-    assert weights(tmp_path / "1") != weights(tmp_path / "2")
 
 
 def example(prompt: Sequence[int], completion: Sequence[int]) -> Example:
