@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import AdapterMismatchError, ConfigurationError, IndexEmptyError, InvalidInputError
+from core.errors import AdapterMismatchError, ConfigurationError, InvalidInputError
 from core.models.encoding import window_of
 from core.models.generators import LocalGenerator, load_local
 from core.progress import Progress, silent
@@ -49,9 +49,9 @@ class _Parts:
 
 def retrain_generating(
     inhouse: Inhouse,
+    pairs: Sequence[QAPair],
     *,
     kind: str,
-    dataset: Path,
     base: str | None = None,
     recipe: Recipe | Path | None = None,
     progress: Progress = silent,
@@ -61,10 +61,8 @@ def retrain_generating(
     A run of the same model, examples and recipe that was killed is gone on from. The method `full` makes a
     model of its own, which is measured, and served only when the settings name it. Raises ConfigurationError
     where no model is named or it is of the other kind, InvalidInputError where there is too little to learn
-    from or to measure by, IndexEmptyError and ModelError.
+    from or to measure by, and ModelError.
     """
-    if inhouse.index.is_empty:
-        raise IndexEmptyError("Nothing has been indexed yet. Run `inhouse reindex FOLDER` first.")
     started = time.monotonic()
     settings = _serving(inhouse.settings, base)
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(kind, recipe)
@@ -75,7 +73,6 @@ def retrain_generating(
             "by INHOUSE_MODELS__MODEL."
         )
     generator = LocalGenerator(settings, local)
-    pairs = datasets.load(dataset)
     parts = _parts(pairs, inhouse, generator, recipe, progress)
     checkpoints = settings.data_dir / "training" / f"{kind}-{_digest(local, parts, recipe)}"
     settings.adapters_dir.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from core.progress import Progress, silent
 from core.prompts import NOT_COVERED, Asked
 from core.reading import first_hits, fold, read
 from core.retrieval import Retriever
-from core.support import Sentence, supported_sentences
+from core.support import Beginning, Sentence
 from core.types import Chunk, Hit, QAPair
 from finetune.datasets import ANSWERABLE_KINDS
 from finetune.promotion import WithholdingRetriever
@@ -180,7 +180,9 @@ class ExampleMaker:
         if not holding:
             return None
         if not self.inhouse.settings.answering.grounded and pair.answer:
-            sentences = supported_sentences(pair.answer, reading) or []
+            beginning = Beginning(reading)
+            sentences = beginning.of(pair.answer, ended=True)
+            sentences = [] if beginning.over else sentences
             cited = {unit.hit for sentence in sentences for unit in sentence.units}
             if sentences and cited <= {reading.units[number].hit for number in holding}:
                 return " ".join(_marked(sentence) for sentence in sentences), max(cited) + 1

@@ -72,25 +72,23 @@ def retrain(
     tests. Raises ConfigurationError for what cannot be tuned, InvalidInputError where there is too little to
     learn from or to measure by, IndexEmptyError, UnknownModelError and ModelError.
     """
-    if kind != KIND:
-        from finetune.generating import retrain_generating
-
-        chosen = dataset or _current_dataset(inhouse, progress)
-        return retrain_generating(
-            inhouse, kind=kind, dataset=chosen, base=base, recipe=recipe, progress=progress
-        )
-    if recipe is not None:
+    if recipe is not None and kind == KIND:
         raise ConfigurationError("Recipes are for --kind causal and seq2seq; the reader has settings.")
     if inhouse.index.is_empty:
         raise IndexEmptyError("Nothing has been indexed yet. Run `inhouse reindex FOLDER` first.")
     started = time.monotonic()
     settings, registry = inhouse.settings, Registry(inhouse.settings.adapters_dir)
-    start = _starting_adapter(inhouse, registry, base)
+    if kind == KIND:
+        start = _starting_adapter(inhouse, registry, base)
     if dataset:
         given = importing.load(dataset, inhouse.index, settings.assistant, progress)
     else:
         given = datasets.load(_current_dataset(inhouse, progress))
     pairs = [pair for pair in given if datasets.is_grounded(pair)]
+    if kind != KIND:
+        from finetune.generating import retrain_generating
+
+        return retrain_generating(inhouse, pairs, kind=kind, base=base, recipe=recipe, progress=progress)
     learned, held_out = datasets.split_by_document(
         pairs, settings.finetune.test_share, settings.finetune.seed
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.models.precision import keep_freed_memory
+from core.models.heaps import keep_freed_memory
 from core.progress import Progress, silent
 from finetune.generating_data import Example
 from finetune.recipes import training

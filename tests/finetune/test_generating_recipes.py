@@ -31,31 +31,36 @@ ADAPTER = Recipe(
     learning_rate=5e-3, rank=8, alpha=16, epochs=2, batch=16, evaluations_per_epoch=2, patience=9
 )
 UNSEEN = lessons(30, 99)
+DECODING = Decoding(max_tokens=12)
 
 
-def written(folder: Path, given: Sequence[Lesson], adapter: Path | None = None) -> list[Draft]:
-    """What the serving generator makes of each lesson."""
+Written = tuple[str, Draft]  # what the model wrote, and what the serving generator makes of it
+
+
+def written(folder: Path, given: Sequence[Lesson], adapter: Path | None = None) -> list[Written]:
     settings = settings_for(folder)
     generator = LocalGenerator(settings, load_local(settings))
     if adapter is not None:
         generator.card.write(adapter)
         generator = generator.tuned("tuned", adapter)
-    return [draft_of(generator, lesson) for lesson in given]
+    return [write(generator, lesson) for lesson in given]
 
 
-def draft_of(generator: LocalGenerator, lesson: Lesson) -> Draft:
+def write(generator: LocalGenerator, lesson: Lesson) -> Written:
     asked, _ = lesson
     reading = read(asked.question, asked.hits, FakeReranker())
-    *_, draft = generator.stream(asked.question, reading, (), Decoding(max_tokens=12))
-    assert isinstance(draft, Draft)
-    return draft
+    *_, draft = generator.stream(asked.question, reading, (), DECODING)
+    ids, _, most = generator.fitted(asked, DECODING)
+    tokens = generator.local.write(ids, DECODING, max_tokens=most, adapter=generator.adapter)
+    said = [token for step in tokens for token in step]
+    return generator.local.tokenizer.decode(said).strip(), draft
 
 
-def right(drafts: Sequence[Draft], given: Sequence[Lesson]) -> float:
+def right(found: Sequence[Written], given: Sequence[Lesson]) -> float:
     """Share that is right to the letter: the refusal, or the copied fact with its citation."""
     return sum(
-        draft.text == answer and bool(draft.quotes) == (answer != NOT_COVERED)
-        for draft, (_, answer) in zip(drafts, given, strict=True)
+        text == answer and draft.text == ("" if answer == NOT_COVERED else answer)
+        for (text, draft), (_, answer) in zip(found, given, strict=True)
     ) / len(given)
 
 
@@ -113,10 +118,10 @@ def test_an_adapter_changes_what_the_base_does_and_is_taken_out_again(llama: Tau
     base = LocalGenerator(settings, load_local(settings))
     base.card.write(tmp_path / "adapter")
     tuned = base.tuned("tuned", tmp_path / "adapter")
-    before = [draft_of(base, lesson).text for lesson in refused]
+    before = [write(base, lesson)[0] for lesson in refused]
     assert NOT_COVERED in before
-    assert NOT_COVERED not in [draft_of(tuned, lesson).text for lesson in refused]
-    assert [draft_of(base, lesson).text for lesson in refused] == before
+    assert NOT_COVERED not in [write(tuned, lesson)[0] for lesson in refused]
+    assert [write(base, lesson)[0] for lesson in refused] == before
 
 
 @pytest.mark.parametrize(("name", "method"), [("llama", "dora"), ("t5", "rslora"), ("t5", "lora")])

@@ -201,9 +201,9 @@ def test_a_generated_dataset_is_used_again_until_the_index_changes(
     assert made == [default_dataset(inhouse.settings)]
 
 
-def test_other_kinds_are_refused_with_what_to_do(inhouse: SmallInhouse) -> None:
-    with pytest.raises(ConfigurationError, match="--kind reader"):
-        retrain(inhouse, kind="causal")
+def test_a_recipe_for_the_reader_is_refused_with_what_to_do(inhouse: SmallInhouse, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="--kind causal"):
+        retrain(inhouse, recipe=tmp_path / "recipe.yaml")
 
 
 def test_an_unknown_base_is_named(inhouse: SmallInhouse) -> None:
