@@ -64,9 +64,8 @@ def make_model(folder: Path, *, hidden: int, layers: int) -> Path:
         )
     )
     model.save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>", pad_token="<pad>").save_pretrained(
-        folder
-    )
+    fast: Any = PreTrainedTokenizerFast  # which has no types
+    fast(tokenizer_object=tokenizer, eos_token="<end>", pad_token="<pad>").save_pretrained(folder)
     return folder
 
 
