@@ -79,9 +79,11 @@ def trainable(local: LocalModel, recipe: Recipe) -> Any:
 
 def planned(model: Any, examples: Sequence[Example], recipe: Recipe, progress: Progress) -> Plan:
     """The plan, told. Raises InvalidInputError where there is nothing to learn."""
+    import torch
     from accelerate import PartialState
 
-    plan = plan_of(model, examples, recipe, devices=PartialState().num_processes)
+    state = PartialState(cpu=not torch.cuda.is_available())  # as the trainer will make it
+    plan = plan_of(model, examples, recipe, devices=state.num_processes)
     progress("plan", 1, 1, plan.text())
     return plan
 
