@@ -14,4 +14,4 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Taught:
 
 @pytest.fixture(scope="session")
 def t5(tmp_path_factory: pytest.TempPathFactory) -> Taught:
-    return teach(tmp_path_factory.mktemp("t5"), 4000, encoder_decoder=True)
+    return teach(tmp_path_factory.mktemp("t5"), 3360, encoder_decoder=True)

@@ -63,7 +63,9 @@ def wired(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smal
 @pytest.fixture(scope="module")
 def report(wired: SmallInhouse) -> RetrainReport:
     recipe = wired.settings.data_dir / "recipe.yaml"
-    recipe.write_text("learning_rate: 3e-3\nrank: 8\nepochs: 12\nbatch: 8\nevaluations_per_epoch: 1\n")
+    recipe.write_text(
+        "learning_rate: 3e-3\nrank: 8\nepochs: 12\nbatch: 8\nevaluations_per_epoch: 1\npatience: 12\n"
+    )
     dataset = wired.settings.datasets_dir / "world.jsonl"
     return retrain(wired, kind="causal", dataset=dataset, recipe=recipe)
 
