@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,7 @@ def retrain_generating(
     from or to measure by, and ModelError.
     """
     started = time.monotonic()
+    _check_packages()
     settings = _serving(inhouse.settings, base)
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(kind, recipe)
     local = load_local(settings)
@@ -104,6 +106,14 @@ def retrain_generating(
     if promoted:
         Registry(settings.adapters_dir).activate(adapter)
     return RetrainReport(adapter, promoted, reason, metrics, round(time.monotonic() - started, 1))
+
+
+def _check_packages() -> None:
+    if missing := [name for name in _PACKAGES if find_spec(name) is None]:
+        raise ConfigurationError(
+            f"Tuning a generating model needs {', '.join(missing)}: pip install 'inhouse[tuning]'.",
+            code="package_missing",
+        )
 
 
 def _serving(settings: Settings, base: str | None) -> Settings:
