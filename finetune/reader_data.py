@@ -9,7 +9,7 @@ import random
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -111,15 +111,16 @@ def _unit_group(
     units = [(chunk, unit) for chunk in chunks for unit in split_units(chunk.text)]
     answerable = pair.kind in _ANSWERABLE
     positive = evidence_units(pair, [unit for _, unit in units]) if answerable else set()
+    if not positive and answerable:
+        return
     inputs = [unit_input(chunk, unit) for chunk, unit in units]
-    others = [
-        text
-        for number, text in enumerate(inputs)
-        if number not in positive and not (answerable and _also_answers(units[number][1], pair))
-    ]
-    if positive or not answerable:
-        right = tuple(inputs[number] for number in sorted(positive))
-        yield ReaderGroup(question, right, _hardest(question, others, scorer))
+    others = {
+        inputs[number]: unit.in_context()  # its headings tell it from little else here, and take time
+        for number, (_, unit) in enumerate(units)
+        if number not in positive and not (answerable and _also_answers(unit, pair))
+    }
+    right = tuple(inputs[number] for number in sorted(positive))
+    yield ReaderGroup(question, right, _hardest(question, others, scorer))
 
 
 def evidence_units(pair: QAPair, units: Sequence[Unit]) -> set[int]:
@@ -145,11 +146,10 @@ def _has(unit: Unit, keyword: str) -> bool:
     return fold(keyword) in fold(unit.in_context())
 
 
-def _hardest(question: str, texts: Sequence[str], scorer: Reranker) -> tuple[str, ...]:
-    distinct = list(dict.fromkeys(texts))
-    scores = scorer.score(question, distinct)
-    order = sorted(range(len(distinct)), key=lambda number: -scores[number])
-    return tuple(distinct[number] for number in order[:_NEGATIVES])
+def _hardest(question: str, texts: Mapping[str, str], scorer: Reranker) -> tuple[str, ...]:
+    """Of text -> what it is judged by."""
+    scores = dict(zip(texts, scorer.score(question, list(texts.values())), strict=True))
+    return tuple(sorted(texts, key=lambda text: -scores[text])[:_NEGATIVES])
 
 
 def practice_groups(
@@ -195,6 +195,28 @@ def practice_assistant(
             yield inhouse
         finally:
             inhouse.close()
+
+
+@contextmanager
+def kept_assistant(
+    folder: Path, data_dir: Path, beside: Inhouse, reader_adapter: Path, progress: Progress = silent
+) -> Iterator[Inhouse]:
+    """An assistant over one practice handbook whose index stays in `data_dir`, with the settings, embedder
+    and guards of `beside`.
+    """
+    from core.bootstrap import Inhouse
+    from ingestion.indexing import reindex
+
+    embedded = {"data_dir": data_dir, "chroma_url": "", "database_url": "", "generator": "reader"}
+    settings = beside.settings.model_copy(update=embedded)
+    inhouse = Inhouse(settings, reader_adapter=reader_adapter)
+    inhouse.embedder, inhouse.guards = beside.embedder, beside.guards
+    inhouse.off_topic_bank = beside.off_topic_bank
+    reindex(settings, [folder / "docs"], embedder=inhouse.embedder, progress=progress)
+    try:
+        yield inhouse
+    finally:
+        inhouse.close()
 
 
 def nqg_groups(path: Path, embedder: Embedder, *, seed: int = 13) -> list[ReaderGroup]:

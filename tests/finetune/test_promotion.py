@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from core.types import Answer, AnswerType, Citation, Evidence
-from finetune.promotion import Difference, Outcome, ask_all, decide, difference, outcome_of, summary
+from finetune.promotion import Difference, Outcome, ask_all, decide, difference, kept, outcome_of, summary
 from tests.finetune.building import SmallInhouse, handbook, pair, small_inhouse
 
 ROW = "| Breakfast | €12 | before 07:00 |"
@@ -79,8 +79,9 @@ BASE = {"questions": 100.0, "right": 0.6, "over_refusal": 0.05}
     ("tuned", "gain", "promoted", "said"),
     [
         ({"right": 0.7, "over_refusal": 0.05}, Difference(0.1, 0.02, 0.18), True, "Promoted: 70.0% of 100"),
-        ({"right": 0.7, "over_refusal": 0.07}, Difference(0.1, 0.02, 0.18), True, "Promoted"),
-        ({"right": 0.61, "over_refusal": 0.05}, Difference(0.01, -0.009, 0.03), True, "Promoted"),
+        ({"right": 0.7, "over_refusal": 0.03}, Difference(0.1, 0.02, 0.18), True, "Promoted"),
+        ({"right": 0.7, "over_refusal": 0.0667}, Difference(0.1, 0.02, 0.18), False, "declines 1.7% more"),
+        ({"right": 0.61, "over_refusal": 0.05}, Difference(0.01, 0.0, 0.03), False, "may be chance"),
         ({"right": 0.6, "over_refusal": 0.05}, Difference(0.0, 0.0, 0.0), False, "not better"),
         ({"right": 0.5, "over_refusal": 0.05}, Difference(-0.1, -0.2, 0.0), False, "not better"),
         ({"right": 0.65, "over_refusal": 0.05}, Difference(0.05, -0.02, 0.12), False, "may be chance"),
@@ -94,6 +95,23 @@ def test_only_a_better_adapter_that_declines_no_more_is_promoted(
     assert decision is promoted
     assert said in reason
     assert reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("tuned", "nothing_lost", "said"),
+    [
+        ({"right": 0.6, "over_refusal": 0.05}, True, ""),
+        ({"right": 0.575, "over_refusal": 0.05}, True, ""),  # one question of forty
+        ({"right": 0.55, "over_refusal": 0.05}, False, "5.0% fewer right"),
+        ({"right": 0.6, "over_refusal": 0.13}, False, "declines 8.0% more"),
+    ],
+)
+def test_what_was_lost_on_another_handbook_is_told(
+    tuned: dict[str, float], nothing_lost: bool, said: str
+) -> None:
+    decision, reason = kept({**BASE, "questions": 40.0}, {"questions": 40.0, **tuned})
+    assert decision is nothing_lost
+    assert said in reason
 
 
 def test_an_answerable_question_is_right_where_its_row_is_cited(inhouse: SmallInhouse) -> None:
