@@ -108,6 +108,11 @@ def models(settings: Settings, arguments: argparse.Namespace) -> Result:
     from service import adapters
 
     registry = adapters.registry_of(settings)
+    if arguments.action == "export":
+        from finetune import export as exports
+
+        exported = exports.export(registry.get(arguments.id), Path(arguments.to), arguments.form, settings)
+        return Result(exported.to_json(), presenting.model_exported(exported.to_json()))
     if arguments.action == "activate":
         registry.activate(arguments.id)
     elif arguments.action == "rollback":

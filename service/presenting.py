@@ -93,6 +93,11 @@ def models(payload: Mapping[str, Any]) -> str:
     return table(rows)
 
 
+def model_exported(payload: Mapping[str, Any]) -> str:
+    size = payload["bytes"] / 1e6
+    return f"{payload['adapter']} written to {payload['to']} ({', '.join(payload['files'])}; {size:.1f} MB)."
+
+
 def key_created(payload: Mapping[str, Any]) -> str:
     return (
         f"{payload['key']}\n\n"
