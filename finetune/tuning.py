@@ -104,7 +104,7 @@ def retrain(
     started = time.monotonic()
     settings, registry = inhouse.settings, Registry(inhouse.settings.adapters_dir)
     start = _starting_adapter(inhouse, registry, base)
-    pairs = datasets.load(dataset or _current_dataset(inhouse, progress))
+    pairs = datasets.load(dataset or current_dataset(inhouse, progress))
     parts = split(pairs, settings.finetune)
     lessons = lessons_of(inhouse, parts, progress)
     key = lessons.key(start, settings.finetune)
@@ -184,17 +184,19 @@ class Lessons:
 
 
 def lessons_of(inhouse: Inhouse, parts: Parts, progress: Progress = silent) -> Lessons:
-    from finetune.reader_data import groups_from_pairs
     from finetune.replay import replay_groups
 
-    seed = inhouse.settings.finetune.seed
+    groups = taught(parts.learned, inhouse, progress)
+    replayed = replay_groups(len(groups), inhouse.settings.finetune.seed)
+    return Lessons(groups, replayed, taught(parts.aside, inhouse, progress)[:_VALIDATED])
 
-    def taught(pairs: Sequence[QAPair]) -> list[ReaderGroup]:
-        read = [pair for pair in pairs if pair.kind != "injection"]  # those never reach the reader
-        return groups_from_pairs(read, inhouse, seed=seed, progress=progress)
 
-    groups = taught(parts.learned)
-    return Lessons(groups, replay_groups(len(groups), seed), taught(parts.aside)[:_VALIDATED])
+def taught(pairs: Sequence[QAPair], inhouse: Inhouse, progress: Progress) -> list[ReaderGroup]:
+    """The groups of what reaches the reader, shuffled."""
+    from finetune.reader_data import groups_from_pairs
+
+    read = [pair for pair in pairs if pair.kind != "injection"]
+    return groups_from_pairs(read, inhouse, seed=inhouse.settings.finetune.seed, progress=progress)
 
 
 def environment() -> dict[str, str]:
@@ -218,7 +220,7 @@ def _base_name(start: Path, registry: Registry) -> str:
     return known or ("shipped" if start == SHIPPED_ADAPTER else str(start))
 
 
-def _current_dataset(inhouse: Inhouse, progress: Progress) -> Path:
+def current_dataset(inhouse: Inhouse, progress: Progress) -> Path:
     """The generated dataset, made anew where the index has changed since."""
     path = default_dataset(inhouse.settings)
     if path.is_file():

@@ -71,6 +71,8 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--base", metavar="MODEL", help="model to start from (default: the one in use)")
     command.add_argument("--dataset", metavar="FILE", help="pairs to tune on (default: the newest generated)")
 
+    command.add_argument("--recipe", metavar="FILE", help="YAML of settings for this run, such as epochs: 2")
+
     command = add("evaluate", "measure arms on a question file and write a report")
     command.add_argument("--questions", required=True, metavar="FILE")
     command.add_argument(

@@ -81,9 +81,12 @@ def generate_qa(settings: Settings, arguments: argparse.Namespace) -> Result:
 
 def retrain(settings: Settings, arguments: argparse.Namespace) -> Result:
     from core.bootstrap import Inhouse
-    from finetune import tuning
+    from finetune import recipe_file, tuning
 
     dataset = Path(arguments.dataset) if arguments.dataset else None
+    if arguments.recipe:
+        recipe = recipe_file.with_recipe(settings.finetune, Path(arguments.recipe))
+        settings = settings.model_copy(update={"finetune": recipe})
     with closing(Inhouse(settings)) as inhouse:
         report = tuning.retrain(
             inhouse, kind=arguments.kind, base=arguments.base, dataset=dataset, progress=console()
