@@ -74,6 +74,22 @@ def ask_all(
     return outcomes
 
 
+def ask_both(
+    base: Answerer, tuned: Answerer, pairs: Sequence[QAPair], progress: Progress = silent
+) -> tuple[list[Outcome], list[Outcome]]:
+    """What both do with the same questions. The second half is asked only where the tuned one did better with
+    the first: it has to be better by more than chance, and does not get there from behind.
+    """
+    halves = pairs[::2], pairs[1::2]
+    before, after = (
+        ask_all(arm, halves[0], name, progress) for arm, name in ((base, "current"), (tuned, "tuned"))
+    )
+    if sum(item.right for item in after) > sum(item.right for item in before):
+        before += ask_all(base, halves[1], "current", progress)
+        after += ask_all(tuned, halves[1], "tuned", progress)
+    return before, after
+
+
 def without_its_passage(plain: Retriever, pair: QAPair) -> Retriever:
     """The retriever that a question is asked through: a contrast question's does not find its passage."""
     if pair.kind != "unanswerable" or not pair.evidence:

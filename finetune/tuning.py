@@ -42,6 +42,7 @@ _ASKED = {
 }  # at most, of the held-out ones
 _FEWEST_ASIDE = 120  # answerable pairs to learn from, below which none is put aside
 _VALIDATED = 32  # groups that choose the weights
+_REPLAYED = 0.5  # practice groups mixed in, for each group of the documents
 _PACKAGES = ("torch", "transformers", "peft", "sentence-transformers")
 
 Trainer = Callable[..., "TrainReport"]
@@ -187,7 +188,7 @@ def lessons_of(inhouse: Inhouse, parts: Parts, progress: Progress = silent) -> L
     from finetune.replay import replay_groups
 
     groups = taught(parts.learned, inhouse, progress)
-    replayed = replay_groups(len(groups), inhouse.settings.finetune.seed)
+    replayed = replay_groups(round(_REPLAYED * len(groups)), inhouse.settings.finetune.seed)
     return Lessons(groups, replayed, taught(parts.aside, inhouse, progress)[:_VALIDATED])
 
 
@@ -266,8 +267,7 @@ def _measure(
     """(promote, why, figures) of the tuned adapter against the one in use."""
     seed = inhouse.settings.finetune.seed
     asked = sample(held_out, seed)
-    before = promotion.ask_all(inhouse.answerer, asked, "current", progress)
-    after = promotion.ask_all(arm(inhouse, tuned), asked, "tuned", progress)
+    before, after = promotion.ask_both(inhouse.answerer, arm(inhouse, tuned), asked, progress)
     base, new = promotion.summary(before), promotion.summary(after)
     gain = promotion.difference(before, after, seed)
     promoted, reason = promotion.decide(base, new, gain)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import torch
     from sentence_transformers import CrossEncoder
 
-_MICRO_BATCH = 8  # questions, each with its texts
+_MICRO_BATCH = 16  # questions, each with its texts
 _WARM_UP = 0.06
 _LAST_RATE = 0.05  # share of the learning rate that the cosine ends at
 _BINARY_WEIGHT = 0.5
@@ -210,17 +210,16 @@ def _estimate(
     chosen = rng.sample(groups, min(_ESTIMATED_FROM, len(groups)))
     sampled = [sample_of(group, settings.negatives, rng) for group in chosen]
     lengths = [
-        encode(model, [(sample.question, text) for text in sample.texts])["input_ids"].shape[1]
+        encode(model, [(sample.question, text)])["input_ids"].shape[1]
         for sample in sampled
+        for text in sample.texts
     ]
-    texts = sum(len(sample.texts) for sample in sampled) / len(sampled)
-    longest = max(lengths)
-    per_question = sum(lengths) / len(lengths) * texts
+    per_question = sum(lengths) / len(sampled)
     return estimate(
         network_of(model),
-        tokens=round(steps * settings.batch_questions * per_question),
-        batch_tokens=round(min(_MICRO_BATCH, settings.batch_questions) * texts * longest),
-        sequence=longest,
+        tokens=round(steps * min(settings.batch_questions, len(groups)) * per_question),
+        batch_tokens=round(min(_MICRO_BATCH, settings.batch_questions) * per_question),
+        sequence=round(sum(lengths) / len(lengths)),
     )
 
 

@@ -31,6 +31,7 @@ LORA_TARGETS = [
     "pooler.dense",
 ]
 _LEAST_TEXT = 32  # tokens of a text that stay beside a question of any length
+_TOGETHER = 16  # texts that are padded to one length
 _ALPHA = 2 * LORA_RANK
 
 
@@ -127,17 +128,26 @@ def _lora_layers(model: torch.nn.Module) -> list[tuple[str, Any]]:
 
 
 def logits(model: CrossEncoder, pairs: Sequence[tuple[str, str]]) -> torch.Tensor:
-    """(n,) float32. bfloat16 only where the hardware multiplies it: elsewhere it is emulated."""
+    """(n,) float32, in the order of the pairs; computed in batches of like length, which spares a quarter of
+    the tokens (padding).
+
+    bfloat16 only where the hardware multiplies it: emulated, a step took 18 times as long as in float32.
+    """
     import torch
 
     from core.models.precision import inference_dtype
 
-    encoded = encode(model, pairs)
     device = next(network_of(model).parameters()).device
     fast = inference_dtype() == torch.bfloat16
-    with torch.autocast(device.type, torch.bfloat16) if fast else nullcontext():
-        found: torch.Tensor = network_of(model)(**encoded.to(device)).logits
-    return found.view(-1).float()
+    order = sorted(range(len(pairs)), key=lambda number: sum(map(len, pairs[number])))
+    found: list[torch.Tensor] = []
+    for start in range(0, len(order), _TOGETHER):
+        encoded = encode(model, [pairs[number] for number in order[start : start + _TOGETHER]])
+        with torch.autocast(device.type, torch.bfloat16) if fast else nullcontext():
+            part: torch.Tensor = network_of(model)(**encoded.to(device)).logits
+        found.append(part.view(-1).float())
+    place = torch.tensor(order, device=device).argsort()
+    return torch.cat(found)[place]
 
 
 def encode(model: CrossEncoder, pairs: Sequence[tuple[str, str]]) -> Any:

@@ -5,7 +5,17 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from core.types import Answer, AnswerType, Citation, Evidence
-from finetune.promotion import Difference, Outcome, ask_all, decide, difference, kept, outcome_of, summary
+from finetune.promotion import (
+    Difference,
+    Outcome,
+    ask_all,
+    ask_both,
+    decide,
+    difference,
+    kept,
+    outcome_of,
+    summary,
+)
 from tests.finetune.building import SmallInhouse, handbook, pair, small_inhouse
 
 ROW = "| Breakfast | €12 | before 07:00 |"
@@ -18,6 +28,13 @@ def outcomes(rights: Sequence[int], kind: str = "answerable", answered: bool = T
 
 def answer(kind: AnswerType = "answer", quote: str = "") -> Answer:
     return Answer("text", kind, (Citation(1, "travel.md", "Travel", "", quote, 0.9),) if quote else ())
+
+
+class Nothing:
+    """Finds that nothing answers."""
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        return [-9.0] * len(texts)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +136,25 @@ def test_an_answerable_question_is_right_where_its_row_is_cited(inhouse: SmallIn
         "q", "what is the limit for breakfast", evidence=(Evidence("travel.md", ROW),), chunk_id="travel-0"
     )
     assert ask_all(inhouse.answerer, [asked], "current") == [Outcome("answerable", "a", True, True)]
+
+
+def test_the_second_half_is_asked_only_of_a_model_that_does_better_with_the_first(
+    inhouse: SmallInhouse,
+) -> None:
+    evidence = (Evidence("travel.md", ROW),)
+    asked = [
+        pair(f"q{number}", "what is the limit for breakfast", document=f"d{number}", evidence=evidence)
+        for number in range(6)
+    ]
+    blind = inhouse.answerer_with(Nothing())
+    before, after = ask_both(blind, inhouse.answerer, asked)
+    assert [item.group for item in before] == [item.group for item in after]
+    assert {item.group for item in after} == {f"d{number}" for number in range(6)}
+    assert all(item.right for item in after)
+    assert not any(item.right for item in before)
+    same, again = ask_both(inhouse.answerer, inhouse.answerer, asked)
+    assert same == again
+    assert len(same) == 3
 
 
 def test_a_contrast_question_does_not_see_its_passage(inhouse: SmallInhouse) -> None:

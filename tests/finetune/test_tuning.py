@@ -163,9 +163,9 @@ def test_a_contrast_group_has_no_positive_and_not_its_evidence(one_run: Run) -> 
         assert not any(quote in text for text in group.negatives)
 
 
-def test_as_many_practice_groups_are_mixed_in(one_run: Run) -> None:
+def test_half_as_many_practice_groups_are_mixed_in(one_run: Run) -> None:
     training = one_run.report.metrics["training"]
-    assert training["replayed"] == training["groups"] > 30
+    assert training["replayed"] == round(training["groups"] / 2) > 15
 
 
 def test_two_runs_train_on_the_same_groups_in_the_same_order(inhouse: SmallInhouse, one_run: Run) -> None:
