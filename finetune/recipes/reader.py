@@ -111,8 +111,9 @@ class _Run:
         return int(max(self.validation, key=lambda row: (row["score"], row["step"]))["step"])
 
     def without_gain(self) -> int:
-        """Validations since the best one."""
-        return sum(row["step"] > self.kept_step for row in self.validation)
+        """Validations since the score last rose."""
+        scores = [row["score"] for row in self.validation]
+        return len(scores) - 1 - scores.index(max(scores)) if scores else 0
 
 
 def train_reader(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -157,13 +158,14 @@ def encode(model: CrossEncoder, pairs: Sequence[tuple[str, str]]) -> Any:
     """
     questions = [question for question, _ in pairs]
     longest = max(len(ids) for ids in model.tokenizer(questions, add_special_tokens=False)["input_ids"])
+    wanted = max(model.max_seq_length or 0, longest + 3 + _LEAST_TEXT)
     return model.tokenizer(
         questions,
         [text for _, text in pairs],
         padding=True,
         pad_to_multiple_of=8,
         truncation="only_second",
-        max_length=max(model.max_seq_length or 0, min(512, longest + 3 + _LEAST_TEXT)),
+        max_length=min(512, math.ceil(wanted / 8) * 8),
         return_tensors="pt",
     )
 

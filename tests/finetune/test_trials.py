@@ -17,7 +17,7 @@ from finetune.recipe_file import with_recipe
 from tests.finetune.building import SmallInhouse, small_inhouse
 from tests.finetune.test_tuning import SETTINGS, offices
 
-FEW = SETTINGS.model_copy(update={"epochs": 0.5, "negatives": 2})
+FEW = SETTINGS.model_copy(update={"epochs": 0.4, "negatives": 1, "batch_questions": 8})
 
 
 @pytest.fixture(scope="module")
