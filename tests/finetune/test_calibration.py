@@ -60,8 +60,8 @@ def test_few_questions_move_nothing() -> None:
 
 
 def test_the_decision_beside_an_adapter_is_moved_and_declines_less(tmp_path: Path) -> None:
-    """A decision that is too strict by five log-odds for what the stand-in reader scores."""
-    strict = {"bias": -5.0, "weights": {"unit_best": 1.0}, "threshold": 0.5}
+    """A decision that is too strict by two log-odds for what the stand-in reader scores."""
+    strict = {"bias": 0.0, "weights": {"unit_best": 1.0}, "threshold": 0.5}
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "decision.json").write_text(json.dumps({**ROW, "covered": strict}))
