@@ -46,10 +46,18 @@ class Similarity:
         self._embedder = embedder
         self._vectors: dict[str, NDArray[np.float32]] = {}
 
-    def score(self, question: str, texts: Sequence[str]) -> list[float]:
-        new = [text for text in dict.fromkeys((question, *texts)) if text not in self._vectors]
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Embeds them together, which is quicker than one by one."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
         if new:
             self._vectors.update(zip(new, self._embedder.embed(new), strict=True))
+
+    def vector(self, text: str) -> NDArray[np.float32]:
+        self.prepare([text])
+        return self._vectors[text]
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        self.prepare([question, *texts])
         return [float(self._vectors[text] @ self._vectors[question]) for text in texts]
 
 
@@ -65,9 +73,11 @@ def groups_from_pairs(
     groups: list[ReaderGroup] = []
     by_source = _chunks_by_source(inhouse) if pairs else {}
     scorer = Similarity(inhouse.embedder)
-    for done, pair in enumerate(pairs, 1):
-        question = standalone(pair.question, pair.history)
-        hits = _hits(pair, question, inhouse, by_source)
+    questions = [standalone(pair.question, pair.history) for pair in pairs]
+    scorer.prepare(questions)
+    for done, (pair, question) in enumerate(zip(pairs, questions, strict=True), 1):
+        found = inhouse.retriever.fuse(question, vector=scorer.vector(question))
+        hits = _passages(pair, found, by_source)
         groups += _unit_group(pair, question, hits, scorer)
         progress("collect passages", done, len(pairs))
     random.Random(seed).shuffle(groups)
@@ -81,9 +91,8 @@ def _chunks_by_source(inhouse: Inhouse) -> dict[str, list[Chunk]]:
     return found
 
 
-def _hits(pair: QAPair, question: str, inhouse: Inhouse, by_source: dict[str, list[Chunk]]) -> list[Chunk]:
-    """The retrieved chunks, with those that hold the evidence put in where retrieval missed them."""
-    hits: list[Hit] = inhouse.retriever.fuse(question)
+def _passages(pair: QAPair, hits: Sequence[Hit], by_source: dict[str, list[Chunk]]) -> list[Chunk]:
+    """The first chunks of a search, with those that hold the evidence put in where it missed them."""
     if pair.kind == "unanswerable" and pair.evidence:
         kept = [
             hit.chunk for hit in hits if hit.chunk.id != pair.chunk_id and not _holds(hit.chunk.text, pair)

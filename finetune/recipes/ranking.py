@@ -24,9 +24,11 @@ def ranking(model: CrossEncoder, groups: Sequence[ReaderGroup]) -> dict[str, flo
     model.train(False)
     firsts, reciprocal, best, best_without = [], [], [], []
     with torch.inference_mode():
-        for group in groups:
-            texts = [*group.positives, *group.negatives[:_NEGATIVES]]
-            scores = logits(model, [(group.question, text) for text in texts]).tolist()
+        texts = [[*group.positives, *group.negatives[:_NEGATIVES]] for group in groups]
+        pairs = [(group.question, text) for group, own in zip(groups, texts, strict=True) for text in own]
+        every = iter(logits(model, pairs).tolist() if pairs else [])
+        for group, own in zip(groups, texts, strict=True):
+            scores = [next(every) for _ in own]
             if not group.positives:
                 best_without.append(max(scores))
                 continue
