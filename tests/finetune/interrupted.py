@@ -8,9 +8,9 @@ from pathlib import Path
 
 from finetune.recipes.checkpoint import Checkpoints
 from finetune.recipes.reader import train_reader
-from tests.finetune.test_reader_recipe import GROUPS, VALIDATED
+from tests.finetune.test_reader_recipe import GROUPS, KILLED
 
-STEPS_SEEN = 5
+STEPS_SEEN = 3
 
 
 def main(folder: Path) -> None:
@@ -22,7 +22,7 @@ def main(folder: Path) -> None:
         GROUPS,
         base_adapter=None,
         out=folder / "never",
-        settings=VALIDATED,
+        settings=KILLED,
         max_tokens=48,
         validation=GROUPS[:2],
         checkpoints=Checkpoints(folder, "run", every_s=0),
