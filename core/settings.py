@@ -185,8 +185,8 @@ class FinetuneSettings(Section):
         lt=0.5,
         description="of what is learned from: chooses the weights to keep; 0: the last ones",
     )
-    validations_per_epoch: int = Field(3, ge=1)
-    patience: int = Field(3, ge=1, description="validations without a gain after which training stops")
+    validations_per_epoch: int = Field(4, ge=1)
+    patience: int = Field(2, ge=1, description="validations without a gain after which training stops")
     max_minutes: float = Field(30, gt=0, description="training stops after the step that reaches this")
     seed: int = 13
 

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.followup import standalone
-from core.interfaces import Embedder, Reranker
+from core.interfaces import Embedder
 from core.models.reader import unit_input
 from core.progress import Progress, silent
 from core.reading import fold
@@ -27,6 +26,7 @@ from core.settings import Settings
 from core.types import Chunk, Hit, QAPair
 from core.units import Unit, split_units
 from finetune.recipes.reader import ReaderGroup
+from finetune.similarity import content_words
 
 if TYPE_CHECKING:
     from core.bootstrap import Inhouse
@@ -39,28 +39,6 @@ _NEAR, _SIMILAR = 8, 10  # NQG: neighbouring and similar sentences kept as negat
 _SIMILAR_WITHIN = 150  # lines of NQG before and after, which is about an article
 
 
-class Similarity:
-    """A Reranker by cosine of the embeddings, each text embedded once: finds hard negatives cheaply."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
-        self._vectors: dict[str, NDArray[np.float32]] = {}
-
-    def prepare(self, texts: Sequence[str]) -> None:
-        """Embeds them together, which is quicker than one by one."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
-        if new:
-            self._vectors.update(zip(new, self._embedder.embed(new), strict=True))
-
-    def vector(self, text: str) -> NDArray[np.float32]:
-        self.prepare([text])
-        return self._vectors[text]
-
-    def score(self, question: str, texts: Sequence[str]) -> list[float]:
-        self.prepare([question, *texts])
-        return [float(self._vectors[text] @ self._vectors[question]) for text in texts]
-
-
 def groups_from_pairs(
     pairs: Sequence[QAPair], inhouse: Inhouse, *, seed: int, progress: Progress = silent
 ) -> list[ReaderGroup]:
@@ -68,17 +46,19 @@ def groups_from_pairs(
 
     Positives are the units that hold the evidence; an unanswerable or off-topic pair has none, and
     a pair made by contrast does not see the chunk that is withheld from it. Negatives come from the same
-    retrieval as at serving time, the most similar to the question first.
+    retrieval as at serving time, those first that share most of the question's words and stand in the best
+    hit. The reader scores such ones as high as those of the highest cosine (a mean logit of -2.2 against
+    -2.1, at random -3.6, over 30 questions of `examples/`), and finding them takes a two-hundredth of the
+    time.
     """
     groups: list[ReaderGroup] = []
     by_source = _chunks_by_source(inhouse) if pairs else {}
-    scorer = Similarity(inhouse.embedder)
     questions = [standalone(pair.question, pair.history) for pair in pairs]
-    scorer.prepare(questions)
-    for done, (pair, question) in enumerate(zip(pairs, questions, strict=True), 1):
-        found = inhouse.retriever.fuse(question, vector=scorer.vector(question))
-        hits = _passages(pair, found, by_source)
-        groups += _unit_group(pair, question, hits, scorer)
+    vectors = inhouse.embedder.embed(questions) if questions else np.empty((0, 0), dtype=np.float32)
+    for done, (pair, question, vector) in enumerate(zip(pairs, questions, vectors, strict=True), 1):
+        hits = inhouse.retriever.fuse(question, vector=vector)
+        score = {hit.chunk.id: hit.score for hit in hits}
+        groups += _unit_group(pair, question, _passages(pair, hits, by_source), score)
         progress("collect passages", done, len(pairs))
     random.Random(seed).shuffle(groups)
     return groups
@@ -114,7 +94,7 @@ def _holds(text: str, pair: QAPair) -> bool:
 
 
 def _unit_group(
-    pair: QAPair, question: str, chunks: Sequence[Chunk], scorer: Reranker
+    pair: QAPair, question: str, chunks: Sequence[Chunk], score: Mapping[str, float]
 ) -> Iterator[ReaderGroup]:
     """None where an answerable question's evidence is not to be found among the units."""
     units = [(chunk, unit) for chunk in chunks for unit in split_units(chunk.text)]
@@ -123,13 +103,16 @@ def _unit_group(
     if not positive and answerable:
         return
     inputs = [unit_input(chunk, unit) for chunk, unit in units]
-    others = {
-        inputs[number]: unit.in_context()  # its headings tell it from little else here, and take time
-        for number, (_, unit) in enumerate(units)
+    asked = content_words(question)
+    hardness = {
+        inputs[number]: len(asked & content_words(unit.in_context())) / max(1, len(asked))
+        + score.get(chunk.id, 0.0)
+        for number, (chunk, unit) in enumerate(units)
         if number not in positive and not (answerable and _also_answers(unit, pair))
     }
     right = tuple(inputs[number] for number in sorted(positive))
-    yield ReaderGroup(question, right, _hardest(question, others, scorer))
+    hardest = sorted(hardness, key=lambda text: -hardness[text])[:_NEGATIVES]
+    yield ReaderGroup(question, right, tuple(hardest))
 
 
 def evidence_units(pair: QAPair, units: Sequence[Unit]) -> set[int]:
@@ -153,12 +136,6 @@ def _also_answers(unit: Unit, pair: QAPair) -> bool:
 
 def _has(unit: Unit, keyword: str) -> bool:
     return fold(keyword) in fold(unit.in_context())
-
-
-def _hardest(question: str, texts: Mapping[str, str], scorer: Reranker) -> tuple[str, ...]:
-    """Of text -> what it is judged by."""
-    scores = dict(zip(texts, scorer.score(question, list(texts.values())), strict=True))
-    return tuple(sorted(texts, key=lambda text: -scores[text])[:_NEGATIVES])
 
 
 def practice_groups(
