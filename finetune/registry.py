@@ -48,14 +48,19 @@ class AdapterEntry:
 
     def to_json(self) -> dict[str, Any]:
         """The entry as `models list` prints it."""
-        shown = {
+        return {
             "id": self.id,
             "base": self.base,
             "kind": self.kind,
             "active": self.active,
             "created": self.created,
+            "metrics": dict(self.metrics),
+            "base_hash": self.base_hash,
+            "prompt_hash": self.prompt_hash,
+            "data_hash": self.data_hash,
+            "recipe": dict(self.recipe),
+            "environment": dict(self.environment),
         }
-        return {**shown, "metrics": dict(self.metrics)}
 
 
 class Registry:

@@ -59,6 +59,11 @@ def test_an_added_adapter_is_moved_in_and_keeps_what_it_was_made_of(tmp_path: Pa
         "active": False,
         "created": "2026-11-03T09:30:00+00:00",
         "metrics": {"right": 0.9},
+        "base_hash": "b1",
+        "prompt_hash": "p1",
+        "data_hash": "d1",
+        "recipe": {"epochs": 2},
+        "environment": {"torch": "2.13.0"},
     }
 
 
