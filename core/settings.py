@@ -178,7 +178,7 @@ class FinetuneSettings(Section):
     epochs: float = Field(1, gt=0)
     learning_rate: float = Field(1e-4, gt=0)
     batch_questions: int = Field(16, ge=1)
-    negatives: int = Field(5, ge=1)
+    negatives: int = Field(4, ge=1, description="texts beside the right one that a question is taught with")
     validation_share: float = Field(
         0.1,
         ge=0,

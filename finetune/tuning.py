@@ -12,7 +12,7 @@ import platform
 import random
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -40,6 +40,7 @@ _ASKED = {
     "offtopic": 12,
     "injection": 3,
 }  # at most, of the held-out ones
+_CALIBRATED = {"answerable": 20, "unanswerable": 12}  # at most, of those that are put aside
 _FEWEST_ASIDE = 120  # answerable pairs to learn from, below which none is put aside
 _VALIDATED = 32  # groups that choose the weights
 _REPLAYED = 0.5  # practice groups mixed in, for each group of the documents
@@ -113,7 +114,7 @@ def retrain(
         out = folder / "adapter"
         training = _train(lessons, start, out, settings.finetune, Checkpoints(folder, key), train, progress)
         moved = (
-            calibrate(inhouse, out, sample(parts.aside, settings.finetune.seed), progress)
+            calibrate(inhouse, out, sample(parts.aside, settings.finetune.seed, _CALIBRATED), progress)
             if calibrate
             else None
         )
@@ -284,13 +285,13 @@ def _regress(
     return nothing_lost, loss or reason, {"base": base, "tuned": new}
 
 
-def sample(held_out: Sequence[QAPair], seed: int) -> list[QAPair]:
-    """So many of each kind that both arms answer them within a minute or two on two cores."""
+def sample(pairs: Sequence[QAPair], seed: int, most_of: Mapping[str, int] = _ASKED) -> list[QAPair]:
+    """So many of each kind that they are answered within a minute or two on two cores."""
     chosen: list[QAPair] = []
-    for kind, most in _ASKED.items():
+    for kind, most in most_of.items():
         of_kind = [
             pair
-            for pair in held_out
+            for pair in pairs
             if pair.kind == kind or (kind == "answerable" and pair.kind in datasets.ANSWERABLE_KINDS)
         ]
         chosen += random.Random(f"{seed} {kind}").sample(of_kind, min(most, len(of_kind)))

@@ -159,6 +159,8 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 def _figure(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, list):
+        return "; ".join(_figure(item) for item in value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_figure(item)}" for key, item in value.items())
     return f"{value:.3f}" if isinstance(value, float) else str(value)

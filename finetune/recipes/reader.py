@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import torch
     from sentence_transformers import CrossEncoder
 
-_MICRO_BATCH = 16  # questions, each with its texts
+_MICRO_BATCH = 8  # questions, each with its texts
 _WARM_UP = 0.06
 _LAST_RATE = 0.05  # share of the learning rate that the cosine ends at
 _BINARY_WEIGHT = 0.5

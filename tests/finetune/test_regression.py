@@ -13,6 +13,7 @@ from core.progress import silent
 from finetune import datasets, regression
 from finetune.decision import fitted_on
 from finetune.promotion import ask_all
+from finetune.reader_data import kept_assistant
 from tests.fakes import FakeReranker
 from tests.finetune.building import SmallInhouse, handbook, pair, small_inhouse
 
@@ -51,6 +52,25 @@ def test_a_reader_that_was_asked_before_is_not_asked_again(
         assert [name.split()[0] for name in asked] == ["current", "tuned"]
         assert regression.both(inhouse, tmp_path / "tuned", silent) == first
         assert len(asked) == 2
+
+
+def test_the_other_handbook_is_indexed_once_with_the_settings_in_use(tmp_path: Path) -> None:
+    stages: list[str] = []
+
+    def told(stage: str, done: int, total: int, note: str = "") -> None:
+        stages.append(stage)
+
+    with small_inhouse(tmp_path / "data", handbook(), retrieval={"rerank_top": 3}) as inhouse:
+        for _ in range(2):
+            arguments = (regression.HANDBOOK, tmp_path / "kept", inhouse, tmp_path / "tuned", told)
+            with kept_assistant(*arguments) as assistant:
+                assert assistant.index.count_chunks() > 100
+                assert assistant.index.version == 1
+                assert assistant.settings.retrieval.rerank_top == 3
+                assert assistant.adapter == tmp_path / "tuned"
+                assert assistant.embedder is inhouse.embedder
+        assert inhouse.index.count_chunks() == len(handbook())  # nothing of it is in the company's own
+    assert "indexing" in stages
 
 
 class _Answers:
