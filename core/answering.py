@@ -9,8 +9,8 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -119,8 +119,8 @@ class Answerer:
         """The text piece by piece and, last, the whole Answer. Raises as `answer` does, before the first
         piece.
 
-        Text of the reader is verified before its first piece; a generating model's text is verified as a
-        whole, so it is held back until the output guard has seen it.
+        A piece is handed out once the output guard has seen the text up to its end. Where that or the
+        passages do not bear a sentence out, the text ends before it.
         """
         question = checked(question, self.settings.answering)
         watch = Stopwatch({}, deadline or Deadline())
@@ -163,24 +163,26 @@ class Answerer:
         watch: Stopwatch,
         confidence: float,
     ) -> Iterator[str | Answer]:
-        with watch.stage("generate"):
-            written = self.generator.stream(asked, reading, history, decoding)
-            *pieces, draft = watch.deadline.each("generate", written)
-        assert isinstance(draft, Draft)
+        draft, reason = Draft(), "nothing in the documents supports the draft"
+        drafts = self.generator.stream(asked, reading, history, decoding)
+        with closing(watch.deadline.each("generate", drafts)) as written:
+            while True:
+                with watch.stage("generate"):
+                    longer = next(written, None)
+                if longer is None:
+                    break
+                if not longer.quotes:
+                    continue
+                with watch.stage("verify"):
+                    verdict = self._verified(longer, reading)
+                if not verdict.passed:
+                    reason, draft = verdict.reason, replace(draft, finish_reason="content_filter")
+                    break
+                yield from re.findall(r".*?\[\d+\];?\s*|.+", longer.text[len(draft.text) :], flags=re.DOTALL)
+                draft = longer
         if not draft.quotes:
-            yield from self._decline(
-                "no_answer", asked, watch, reading, confidence, "nothing in the documents supports the draft"
-            )
+            yield from self._decline("no_answer", asked, watch, reading, confidence, reason)
             return
-        with watch.stage("verify"):
-            quotes = [scored.unit.text for scored in draft.quotes]
-            checked = self.guards.check_answer(draft.text, quotes, [hit.chunk.text for hit in reading.hits])
-        if not checked.passed:
-            yield from self._decline("no_answer", asked, watch, reading, confidence, checked.reason)
-            return
-        for piece in pieces:
-            assert isinstance(piece, str)
-            yield piece
         yield Answer(
             answer=draft.text,
             answer_type="answer",
@@ -193,6 +195,10 @@ class Answerer:
             usage=draft.usage,
             finish_reason=draft.finish_reason,
         )
+
+    def _verified(self, draft: Draft, reading: Reading) -> GuardResult:
+        quotes = [scored.unit.text for scored in draft.quotes]
+        return self.guards.check_answer(draft.text, quotes, [hit.chunk.text for hit in reading.hits])
 
     def _decline(
         self,

@@ -61,7 +61,7 @@ class Reading:
 class Draft:
     """What a generator makes of a reading; `quotes` are the units that the text rests on."""
 
-    text: str
+    text: str = ""
     quotes: tuple[ScoredUnit, ...] = ()
     usage: Usage = field(default_factory=Usage)
     finish_reason: FinishReason = "stop"
@@ -80,9 +80,9 @@ class Generator(Protocol):
 
     def stream(
         self, question: str, reading: Reading, history: Sequence[Message], decoding: Decoding
-    ) -> Iterator[str | Draft]:
-        """The text piece by piece and, last, the whole Draft. A piece may be empty: work goes on. Closing the
-        iterator ends the work.
+    ) -> Iterator[Draft]:
+        """What is certain of the answer so far, each time as long as before or longer, and the whole last. A
+        Draft without text says that work goes on. Closing the iterator ends the work.
         """
         ...
 

@@ -132,6 +132,14 @@ class Prompt:
         return frame[len(bare) :], bare
 
 
+def question_request(chunk: Chunk, count: int, purpose: str) -> tuple[Message, ...]:
+    """Asks a generating model for questions that the chunk answers; see `templates/questions.yaml`."""
+    row = yaml.safe_load((_TEMPLATES / "questions.yaml").read_text(encoding="utf-8"))
+    heading = defuse(heading_line(chunk.title, chunk.headings))
+    request = row["request"].format(heading=heading, passage=defuse(passage_text(chunk)), count=count)
+    return Message("system", row["system"].format(purpose=purpose)), Message("user", request)
+
+
 def passage_text(chunk: Chunk) -> str:
     """The chunk as models read it, on one line: its units in their order, a table row with the names of its
     columns, a heading within it before what stands under it.
@@ -152,10 +160,15 @@ def unit_text(unit: Unit) -> str:
 
 def defuse(text: str, marks: Collection[str] = ()) -> str:
     """The text with a blank inside everything that a model would read as the mark of a turn."""
+    return _TURN_MARKS.sub(lambda found: _spaced(found.group()), broken_up(text, marks))
+
+
+def broken_up(text: str, marks: Collection[str]) -> str:
+    """The text with a blank inside each of the marks."""
     for mark in marks:
         if len(mark) > 1 and mark in text:
             text = text.replace(mark, f"{mark[0]} {mark[1:]}")
-    return _TURN_MARKS.sub(lambda found: _spaced(found.group()), text)
+    return text
 
 
 def _spaced(mark: str) -> str:

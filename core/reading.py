@@ -137,12 +137,8 @@ class ReaderGenerator:
 
     def stream(
         self, question: str, reading: Reading, history: Sequence[Message], decoding: Decoding
-    ) -> Iterator[str | Draft]:
+    ) -> Iterator[Draft]:
         chosen, text, finish_reason = _within(choose(reading, self._settings), decoding)
-        pieces = re.findall(r".*?\[\d+\];?\s*", text, flags=re.DOTALL)
-        yield from pieces
-        if rest := text[len("".join(pieces)) :]:
-            yield rest
         read_words = sum(len(scored.unit.text.split()) for scored in reading.units)
         usage = Usage(read_words + len(question.split()), len(text.split()))
         yield Draft(text, tuple(chosen), usage, finish_reason)

@@ -174,6 +174,10 @@ class FinetuneSettings(Section):
         "lora", description="how weights are changed; see docs/tuning.md"
     )
     pairs_per_document: int = Field(12, ge=1)
+    model_questions: int = Field(
+        3, ge=0, le=10, description="that a generating model is asked for on a passage; 0: it is not asked"
+    )
+    model_passages: int = Field(4, ge=1, description="of a document, on which a generating model is asked")
     test_share: float = Field(0.2, gt=0, lt=0.9)
     epochs: float = Field(1, gt=0)
     learning_rate: float = Field(1e-4, gt=0)

@@ -43,21 +43,30 @@ class Sentence:
     units: tuple[ScoredUnit, ...]
 
 
-def supporting_units(text: str, reading: Reading) -> tuple[ScoredUnit, ...]:
-    """The units that the text rests on; nothing where a sentence is unsupported, or where none says
-    anything.
-    """
-    sentences = supported_sentences(text, reading)
-    return tuple(dict.fromkeys(unit for sentence in sentences or () for unit in sentence.units))
+class Beginning:
+    """Follows a text while it is written: its sentences up to the first one that no unit bears out."""
 
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._units: dict[str, tuple[ScoredUnit, ...]] = {}  # of the sentences seen
+        self.over = False  # what follows is not shown, whatever it is
 
-def supported_sentences(text: str, reading: Reading) -> list[Sentence] | None:
-    """The sentences with their units; None where one has none, or where nothing is said. A sentence of stop
-    words alone is left out.
-    """
-    telling = [part for part in sentences_of(text) if _content(part)]
-    sentences = [Sentence(part, _units_of(part, reading)) for part in telling]
-    return sentences if sentences and all(sentence.units for sentence in sentences) else None
+    def of(self, text: str, *, ended: bool) -> list[Sentence]:
+        """Those of `text`, which is longer each time. Until it has ended, the last sentence may still become
+        another one.
+        """
+        parts = sentences_of(text)
+        kept: list[Sentence] = []
+        for part in parts if ended else parts[:-1]:
+            if not _content(part):
+                continue
+            if part not in self._units:
+                self._units[part] = _units_of(part, self._reading)
+            if not self._units[part]:
+                self.over = True
+                break
+            kept.append(Sentence(part, self._units[part]))
+        return kept
 
 
 def sentences_of(text: str) -> list[str]:
@@ -67,7 +76,7 @@ def sentences_of(text: str) -> list[str]:
 
 
 def verbatim_units(text: str, reading: Reading) -> list[Sentence] | None:
-    """As `supported_sentences`, but every sentence has to be a whole unit, word for word."""
+    """The sentences of a text of whole units, word for word; None where one is none, or nothing is said."""
     by_text: dict[str, ScoredUnit] = {}
     for scored in reversed(reading.units):  # the best comes last and stays
         by_text[fold(scored.unit.readable())] = scored

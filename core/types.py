@@ -13,7 +13,8 @@ from core.units import plain
 
 AnswerType = Literal["answer", "no_answer", "off_topic", "blocked"]
 Role = Literal["system", "user", "assistant"]
-FinishReason = Literal["stop", "length"]  # it ended by itself, or the room for its tokens did
+# It ended by itself, the room for its tokens did, or what followed was held back.
+FinishReason = Literal["stop", "length", "content_filter"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from finetune.similarity import near_duplicates, words
 
 KINDS = ("answerable", "multi", "followup", "unanswerable", "offtopic", "injection")
 ANSWERABLE_KINDS = ("answerable", "multi", "followup")
+BANK = "bank: "  # how the method of a question out of a bank begins; its topic follows
+HELD_OUT_TOPIC = "held out: "  # how the name of a topic begins that is for testing alone
 
 
 def save(path: Path, pairs: Iterable[QAPair]) -> None:
@@ -30,9 +32,10 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def write_atomically(path: Path, text: str) -> None:
+    """A reader sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8", newline="")
     os.replace(temporary, path)
 
 
@@ -46,7 +49,7 @@ def load(path: Path) -> list[QAPair]:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{path} cannot be read as UTF-8 text: {error}") from error
-    numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    numbered = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     pairs = [_parse(line, f"{path}, line {number}") for number, line in numbered]
     if not pairs:
         raise InvalidInputError(f"{path} holds no questions.")
@@ -56,11 +59,17 @@ def load(path: Path) -> list[QAPair]:
 def _parse(line: str, where: str) -> QAPair:
     try:
         row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InvalidInputError(f"{where}: not valid JSON ({error.msg}).") from error
+    return from_row(row, where)
+
+
+def from_row(row: Any, where: str) -> QAPair:
+    """The pair of a row in the question-file format. Raises InvalidInputError that says where and why not."""
+    try:
         if not isinstance(row, dict):
             raise TypeError("not a JSON object")
         pair = QAPair.from_json(row)
-    except json.JSONDecodeError as error:
-        raise InvalidInputError(f"{where}: not valid JSON ({error.msg}).") from error
     except KeyError as error:
         raise InvalidInputError(f"{where}: the field {error} is missing.") from error
     except (TypeError, AttributeError) as error:
@@ -72,6 +81,18 @@ def _parse(line: str, where: str) -> QAPair:
     return pair
 
 
+def shown(pair: QAPair) -> dict[str, Any]:
+    """A pair of a sample, as the JSON of a command shows it."""
+    return {
+        "kind": pair.kind,
+        "question": pair.question,
+        "answer": pair.answer,
+        "method": pair.method,
+        "source": pair.evidence[0].source if pair.evidence else "",
+        "evidence": [item.quote for item in pair.evidence],
+    }
+
+
 def data_hash(pairs: Iterable[QAPair]) -> str:
     """Identifies the content of a dataset, whatever its order."""
     rows = sorted(json.dumps(pair.to_json(), sort_keys=True) for pair in pairs)
@@ -79,16 +100,28 @@ def data_hash(pairs: Iterable[QAPair]) -> str:
 
 
 def group_of(pair: QAPair) -> str:
-    """What stays on one side of a split: the document, or the topic of a question that belongs to none."""
+    """What stays on one side of a split: the document, the topic of a question out of a bank, else the
+    question alone.
+    """
     if pair.document_id:
         return pair.document_id
-    return pair.evidence[0].source if pair.evidence else f"{pair.kind}: {pair.method}"
+    if pair.evidence:
+        return pair.evidence[0].source
+    return f"{pair.kind}: {pair.method if pair.method.startswith(BANK) else pair.id}"
+
+
+def is_grounded(pair: QAPair) -> bool:
+    """False for a question to be answered of which no evidence is known: nothing that answers from passages
+    can learn from it, nor can its answer be checked.
+    """
+    return bool(pair.evidence) or pair.kind not in ANSWERABLE_KINDS
 
 
 def split_by_document(pairs: Sequence[QAPair], share: float, seed: int) -> tuple[list[QAPair], list[QAPair]]:
     """(train, test): whole documents and topics, about `share` of each sort of question in test.
 
-    Documents that share a near-duplicate question or a piece of evidence stay together. Raises
+    Documents that share a near-duplicate question or a piece of evidence stay together. Topics of the banks
+    that are held out are always in test, and then they are the test of their sort. Raises
     InvalidInputError where the pairs cannot be split so that both sides hold answerable questions.
     """
     clusters = _clusters(pairs)
@@ -97,7 +130,12 @@ def split_by_document(pairs: Sequence[QAPair], share: float, seed: int) -> tuple
         by_sort[_sort_of([pairs[index] for index in members])].append(members)
     test: set[int] = set()
     for sort in sorted(by_sort):
-        test |= _choose(by_sort[sort], share, random.Random(f"{seed} {sort}"))
+        reserved = [
+            members for members in by_sort[sort] if any(_is_held_out(pairs[index]) for index in members)
+        ]
+        test |= {index for members in reserved for index in members}
+        if not reserved or sort == "answerable":
+            test |= _choose(by_sort[sort], share, random.Random(f"{seed} {sort}"))
     held_out = [pair for index, pair in enumerate(pairs) if index in test]
     train = [pair for index, pair in enumerate(pairs) if index not in test]
     for name, side in (("training", train), ("test", held_out)):
@@ -122,12 +160,21 @@ def check_disjoint(train: Sequence[QAPair], test: Sequence[QAPair]) -> None:
         raise InvalidInputError(
             f"Leakage: the evidence {min(evidence)[:120]!r} is in the training and in the test part."
         )
+    for pair in train:
+        if _is_held_out(pair):
+            raise InvalidInputError(
+                f"Leakage: {pair.question!r} in the training part is of a topic that is held out for testing."
+            )
     for left, right in near_duplicates([pair.question for pair in (*train, *test)]):
         if left < len(train) <= right:
             question, other = train[left].question, test[right - len(train)].question
             raise InvalidInputError(
                 f"Leakage: {other!r} in the test part is nearly {question!r} in the training part."
             )
+
+
+def _is_held_out(pair: QAPair) -> bool:
+    return pair.method.startswith(BANK + HELD_OUT_TOPIC)
 
 
 def _evidence(pairs: Iterable[QAPair]) -> set[str]:

@@ -30,7 +30,7 @@ from core.reading import first_hits
 from core.retrieval import Retriever
 from core.types import QAPair
 from finetune.base_reader import HELD_OUT
-from finetune.datasets import load
+from finetune.datasets import HELD_OUT_TOPIC, load
 from finetune.reader_data import PRACTICE, practice_assistant
 from finetune.refusals import OFF_TOPIC_BANK, read_bank
 
@@ -135,7 +135,12 @@ def main() -> int:
     parser.add_argument("--pages", type=int, default=900)
     args = parser.parse_args()
     folder = PRACTICE / HELD_OUT
-    bank = [question for questions in read_bank(OFF_TOPIC_BANK).values() for question in questions]
+    bank = [
+        question
+        for topic, questions in read_bank(OFF_TOPIC_BANK).items()
+        if not topic.startswith(HELD_OUT_TOPIC)
+        for question in questions
+    ]
     pairs = fitted_on(load(folder / "questions.jsonl"))
     pairs += [
         QAPair(f"bank-{number}", "offtopic", question)

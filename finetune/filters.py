@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from core.progress import Progress, silent
 from core.types import Chunk, Hit
+from finetune.languages import differ
 from finetune.questions.passage import Candidate
 from finetune.similarity import content_words, near_duplicates, overlap, words
 
@@ -20,6 +21,7 @@ FOUND_WITHIN = 10  # hits among which a question must find its own chunk
 
 EVIDENCE, LENGTH, OVERLAP = "evidence not verbatim", "too short or too long", "too close to its evidence"
 ANSWERED, DUPLICATE = "answer in the question", "near-duplicate"
+LANGUAGE = "in another language than its evidence"
 NOT_FOUND, QUOTA = "own chunk not found by retrieval", "over the quota of its document"
 
 Search = Callable[[str], Sequence[Hit]]
@@ -38,6 +40,8 @@ def fault_of(made: Made) -> str:
     question, evidence = made.candidate.question, made.candidate.evidence
     if not evidence or not all(quote and quote in made.chunk.text for quote in evidence):
         return EVIDENCE
+    if differ(question, " ".join(evidence), made.chunk.labels.language):
+        return LANGUAGE
     if not FEWEST_WORDS <= len(question.split()) <= MOST_WORDS or not content_words(question):
         return LENGTH
     if _contains_answer(made.candidate):

@@ -10,19 +10,18 @@ import hashlib
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import IndexEmptyError, InvalidInputError
-from core.interfaces import Embedder, FloatMatrix
 from core.progress import Progress, silent
 from core.settings import Settings
-from core.types import Chunk, Evidence, QAPair
+from core.types import Chunk, Evidence, Hit, QAPair
 from finetune import datasets, filters, refusals
 from finetune.filters import Made
-from finetune.questions import definitions, facts, faq, headings, lists, rules, statements, tables
+from finetune.questions import definitions, facts, faq, headings, lists, model, rules, statements, tables
 from finetune.questions.passage import Candidate, Passage
 from finetune.questions.wording import placed, reword, typed
 from finetune.similarity import content_words, overlap
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
 CONTRAST_SHARE = 0.4  # of the answerable questions, asked again without their passage
 OFF_TOPIC_SHARE = 0.15
+SMALL_TALK_SHARE = 0.03
 INJECTION_SHARE = 0.05
 _CHECKED_PER_QUOTA = 2  # candidates that go through retrieval for each one that the quota admits
 _SAMPLE = 12
@@ -44,20 +44,19 @@ class GenerateReport:
     refusals: int
     dropped: dict[str, int]  # reason -> questions
     methods: dict[str, int]  # method -> questions kept
+    kinds: dict[str, int]  # kind of refusal -> how many
     sample: list[QAPair]
 
     def to_json(self) -> dict[str, Any]:
         """The JSON of `generate-qa`."""
-        shown = [
-            {"question": pair.question, "answer": pair.answer, "method": pair.method} for pair in self.sample
-        ]
         return {
             "dataset": str(self.dataset),
             "pairs": self.pairs,
             "refusals": self.refusals,
             "dropped": self.dropped,
             "methods": self.methods,
-            "sample": shown,
+            "kinds": self.kinds,
+            "sample": [datasets.shown(pair) for pair in self.sample],
         }
 
 
@@ -70,7 +69,9 @@ def generate_qa(inhouse: Inhouse, *, out: Path | None = None, progress: Progress
         raise IndexEmptyError("Nothing has been indexed yet. Run `inhouse reindex FOLDER` first.")
     settings = inhouse.settings
     dropped: Counter[str] = Counter()
-    made = filters.sound(candidates(inhouse.index.all_chunks(), settings.finetune.seed, progress), dropped)
+    made = filters.sound(
+        candidates(inhouse.index.all_chunks(), settings.finetune.seed, progress, _asking_of(inhouse)), dropped
+    )
     made = filters.within_quota(made, _CHECKED_PER_QUOTA * settings.finetune.pairs_per_document, dropped)
     if made:
         search = _quick_search(inhouse, [item.candidate.question for item in made])
@@ -92,6 +93,7 @@ def generate_qa(inhouse: Inhouse, *, out: Path | None = None, progress: Progress
         len(declined),
         {k: n for k, n in sorted(dropped.items()) if n},
         dict(sorted(methods.items())),
+        dict(sorted(Counter(pair.kind for pair in declined).items())),
         sample,
     )
 
@@ -100,15 +102,49 @@ def default_dataset(settings: Settings) -> Path:
     return settings.datasets_dir / "generated.jsonl"
 
 
-def candidates(chunks: Iterable[Chunk], seed: int, progress: Progress = silent) -> Iterator[Made]:
-    """Every question that the makers propose, as people type it; the same for the same chunks and seed."""
+Asking = Callable[[Passage], Iterator[Candidate]]
+
+
+def _asking_of(inhouse: Inhouse) -> tuple[Asking, int] | None:
+    """How the generating model is asked about a passage, and about how many of a document; None where the
+    reader answers, or the settings say that it is not to be asked.
+    """
+    settings = inhouse.settings
+    if settings.generator == "reader" or not settings.finetune.model_questions:
+        return None
+    generator: Any = inhouse.generator  # only generating models write
+    count, purpose = settings.finetune.model_questions, settings.assistant.purpose
+
+    def ask(passage: Passage) -> Iterator[Candidate]:
+        return model.questions(passage, generator.write, count, purpose)
+
+    return ask, settings.finetune.model_passages
+
+
+def candidates(
+    chunks: Iterable[Chunk],
+    seed: int,
+    progress: Progress = silent,
+    asking: tuple[Asking, int] | None = None,
+) -> Iterator[Made]:
+    """Every question that the makers propose, as people type it; the same for the same chunks and seed.
+
+    With `asking` also those of a generating model, on so many passages of each document.
+    """
     by_document: dict[str, list[Chunk]] = defaultdict(list)
     for chunk in chunks:
         by_document[chunk.document_id].append(chunk)
     for done, document_id in enumerate(sorted(by_document), 1):
-        for chunk in sorted(by_document[document_id], key=lambda chunk: chunk.ordinal):
+        own = sorted(by_document[document_id], key=lambda chunk: chunk.ordinal)
+        for chunk in own:
             for candidate in _from_chunk(chunk, random.Random(f"{seed} {chunk.id}")):
                 yield Made(chunk, candidate)
+        if asking:
+            ask, most = asking
+            for chunk in model.chosen(own, most, random.Random(f"{seed} {document_id}")):
+                rng = random.Random(f"{seed} {chunk.id} {model.METHOD}")
+                for candidate in ask(Passage.of(chunk)):
+                    yield Made(chunk, replace(candidate, question=typed(candidate.question, rng)))
         progress("write questions", done, len(by_document))
 
 
@@ -139,27 +175,17 @@ def _in_own_words(candidate: Candidate, passage: Passage, rng: random.Random) ->
 
 
 def _quick_search(inhouse: Inhouse, questions: Sequence[str]) -> filters.Search:
-    """Retrieval as it serves, but without the reader, which would cost a hundred times the rest."""
-    embedder = _Prepared(inhouse.embedder, questions)
-    retriever = replace(inhouse.retriever, reader=None, embedder=embedder)
-    return lambda question: retriever.search(question, filters.FOUND_WITHIN)
+    """Retrieval as it serves, but without the reader, which would cost a hundred times the rest, and with all
+    questions embedded together, which is quicker than one by one.
+    """
+    retriever = replace(inhouse.retriever, reader=None)
+    searched = {question: retriever.understood(question) for question in questions}
+    vectors = dict(zip(searched, inhouse.embedder.embed(list(searched.values())), strict=True))
 
+    def search(question: str) -> list[Hit]:
+        return retriever.fuse(searched[question], vector=vectors[question])[: filters.FOUND_WITHIN]
 
-class _Prepared:
-    """An Embedder for texts that it embeds together at the start, which is quicker than one by one."""
-
-    def __init__(self, embedder: Embedder, texts: Sequence[str]) -> None:
-        self._embedder = embedder
-        self._row = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        self._vectors = embedder.embed(list(self._row))
-        self.name, self.dimension = embedder.name, embedder.dimension
-
-    def embed(self, texts: Sequence[str]) -> FloatMatrix:
-        rows: FloatMatrix = self._vectors[[self._row[text] for text in texts]]
-        return rows
-
-    def count_tokens(self, text: str) -> int:
-        return self._embedder.count_tokens(text)
+    return search
 
 
 def to_pair(made: Made) -> QAPair:
@@ -181,10 +207,11 @@ def to_pair(made: Made) -> QAPair:
 
 
 def refusals_for(pairs: list[QAPair], inhouse: Inhouse) -> list[QAPair]:
-    """Contrast pairs, off-topic questions and injections in proportion to the answerable ones."""
+    """Contrast pairs, off-topic questions, small talk and injections in proportion to the answerable ones."""
     assistant, seed = inhouse.settings.assistant, inhouse.settings.finetune.seed
     return [
         *refusals.contrast(pairs, assistant, CONTRAST_SHARE, seed),
         *refusals.off_topic(max(20, round(OFF_TOPIC_SHARE * len(pairs))), assistant, seed),
+        *refusals.small_talk(max(10, round(SMALL_TALK_SHARE * len(pairs))), assistant, seed),
         *refusals.injections(max(5, round(INJECTION_SHARE * len(pairs))), assistant, seed),
     ]

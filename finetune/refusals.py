@@ -1,4 +1,6 @@
-"""Questions to decline: off-topic ones and injections from a bank, contrast pairs from answerable ones."""
+"""Questions to decline: off-topic ones, small talk and injections from banks, contrast pairs from answerable
+ones. Topics of a bank that begin with `held out: ` are for testing alone.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,10 @@ from pathlib import Path
 
 from core.settings import AssistantSettings
 from core.types import QAPair
+from finetune.datasets import BANK
 
 OFF_TOPIC_BANK = Path(__file__).parent / "off_topic.txt"
+SMALL_TALK_BANK = Path(__file__).parent / "small_talk.txt"
 INJECTION_BANK = Path(__file__).parent / "injections.txt"
 
 
@@ -30,6 +34,14 @@ def off_topic(count: int, assistant: AssistantSettings, seed: int) -> list[QAPai
     """`count` questions that no company covers (at most what the bank holds), from every topic alike."""
     answer = assistant.off_topic.format(purpose=assistant.purpose)
     return _from_bank(OFF_TOPIC_BANK, count, answer, "offtopic", seed)
+
+
+def small_talk(count: int, assistant: AssistantSettings, seed: int) -> list[QAPair]:
+    """`count` greetings, thanks, moods and the like (at most what the bank holds): nothing is asked, so that
+    the assistant says what it is for, as it does to an off-topic question.
+    """
+    answer = assistant.off_topic.format(purpose=assistant.purpose)
+    return _from_bank(SMALL_TALK_BANK, count, answer, "offtopic", seed, name="small-talk")
 
 
 def injections(count: int, assistant: AssistantSettings, seed: int) -> list[QAPair]:
@@ -54,14 +66,15 @@ def contrast(pairs: Iterable[QAPair], assistant: AssistantSettings, share: float
     ]
 
 
-def _from_bank(path: Path, count: int, answer: str, kind: str, seed: int) -> list[QAPair]:
-    rng = random.Random(f"{seed} {kind}")
+def _from_bank(path: Path, count: int, answer: str, kind: str, seed: int, name: str = "") -> list[QAPair]:
+    name = name or kind
+    rng = random.Random(f"{seed} {name}")
     topics = list(read_bank(path).items())
     rng.shuffle(topics)
     shuffled = [(topic, rng.sample(questions, len(questions))) for topic, questions in topics]
     chosen = _round_robin(shuffled, count)
     return [
-        QAPair(id=f"{kind}-{number:03}", kind=kind, question=question, answer=answer, method=f"bank: {topic}")
+        QAPair(id=f"{name}-{number:03}", kind=kind, question=question, answer=answer, method=f"{BANK}{topic}")
         for number, (topic, question) in enumerate(chosen, 1)
     ]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from core.bootstrap import Inhouse
 
 ASKED = {"answerable": 24, "unanswerable": 10, "offtopic": 6}
+CALIBRATED = {"answerable": 20, "unanswerable": 14}
 SEED = 13
 HANDBOOK = PRACTICE / HELD_OUT
 
@@ -41,14 +43,29 @@ def questions() -> list[QAPair]:
     return chosen
 
 
+def to_calibrate_by() -> list[QAPair]:
+    """Questions of people about the same handbook, none of which is among `questions`."""
+    fitted = fitted_on(datasets.load(HANDBOOK / "questions.jsonl"))
+    chosen: list[QAPair] = []
+    for kind, count in CALIBRATED.items():
+        of_kind = [pair for pair in fitted if pair.kind == kind]
+        chosen += random.Random(f"{SEED} {kind}").sample(of_kind, min(count, len(of_kind)))
+    return chosen
+
+
+def assistant(inhouse: Inhouse, adapter: Path, progress: Progress) -> AbstractContextManager[Inhouse]:
+    """Over the handbook, answering with the adapter."""
+    return kept_assistant(HANDBOOK, inhouse.settings.data_dir / "regression", inhouse, adapter, progress)
+
+
 def both(inhouse: Inhouse, tuned: Path, progress: Progress) -> tuple[list[Outcome], list[Outcome]]:
     """What the adapter in use and the tuned one do with the questions."""
     folder = inhouse.settings.data_dir / "regression"
     asked = questions()
     found = []
     for name, adapter in (("current", inhouse.adapter), ("tuned", tuned)):
-        with kept_assistant(HANDBOOK, folder, inhouse, adapter, progress) as assistant:
-            found.append(_outcomes(assistant.answerer, asked, folder, name, progress))
+        with assistant(inhouse, adapter, progress) as answering:
+            found.append(_outcomes(answering.answerer, asked, folder, name, progress))
     return found[0], found[1]
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from core.progress import Progress, console, silent
 from core.settings import FinetuneSettings, load_settings
-from finetune import datasets, tuning
+from finetune import tuning
 from finetune.recipes.groups import ReaderGroup
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def trials(
 
     Raises what `finetune.tuning.retrain` raises before it trains.
     """
-    pairs = datasets.load(dataset or tuning.current_dataset(inhouse, progress))
+    pairs, _ = tuning.pairs_of(inhouse, dataset, progress)
     parts = tuning.split(pairs, inhouse.settings.finetune)
     lessons = tuning.lessons_of(inhouse, parts, progress)
     seed = inhouse.settings.finetune.seed

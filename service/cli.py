@@ -21,6 +21,16 @@ from service.errors import body_of, error_body
 
 EPILOG = "Settings come from INHOUSE_* variables and inhouse.toml. Start with: inhouse reindex FOLDER"
 KINDS = ("reader", "causal", "seq2seq")
+FORMATS = (
+    "pairs",
+    "question-answer",
+    "instruction",
+    "alpaca",
+    "input-output",
+    "prompt-completion",
+    "text",
+    "messages",
+)
 
 
 class UsageError(Exception):
@@ -65,6 +75,25 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("question")
 
     add("generate-qa", "make question-answer pairs from the indexed documents")
+
+    command = add("import-qa", "take question-answer pairs over from files, or write them in another format")
+    command.add_argument(
+        "names",
+        nargs="+",
+        metavar="FILE",
+        help="JSONL, JSON or CSV; a `datasets` folder or hub id owner/name",
+    )
+    command.add_argument("--out", metavar="FILE", help="default: imported.jsonl among the data sets")
+    command.add_argument("--format", choices=FORMATS, default="pairs", help="to write (default pairs)")
+    command.add_argument("--split", default="train", metavar="NAME", help="of a data set that has several")
+    command.add_argument(
+        "--off-topic",
+        action="append",
+        default=[],
+        metavar="ANSWER",
+        help="how answers that decline begin; repeatable",
+    )
+    command.add_argument("--grounded-only", action="store_true", help="drop answers that no document holds")
 
     command = add("retrain", "tune a model on the pairs and promote it if it is better")
     command.add_argument("--kind", choices=KINDS, default="reader")

@@ -33,9 +33,16 @@ def run(arguments: argparse.Namespace) -> Result | None:
     """Loads the settings and runs the command. None where it has printed for itself (serve)."""
     overrides = {"data_dir": Path(arguments.data_dir)} if arguments.data_dir else {}
     settings = load_settings(**overrides)
-    environment.stay_offline(settings, getattr(arguments, "base", None) or "")
+    environment.stay_offline(settings, *_chosen_ids(arguments))
     command: Callable[[Settings, argparse.Namespace], Result | None] = COMMANDS[arguments.command]
     return command(settings, arguments)
+
+
+def _chosen_ids(arguments: argparse.Namespace) -> list[str]:
+    """Models and data sets that the user named, which may be on a hub."""
+    from finetune.rows import is_hub_id
+
+    return [getattr(arguments, "base", None) or "", *filter(is_hub_id, getattr(arguments, "names", ()))]
 
 
 def reindex(settings: Settings, arguments: argparse.Namespace) -> Result:
@@ -77,6 +84,23 @@ def generate_qa(settings: Settings, arguments: argparse.Namespace) -> Result:
     with closing(Inhouse(settings)) as inhouse:
         payload = generation.generate_qa(inhouse, progress=console()).to_json()
     return Result(payload, presenting.generated(payload))
+
+
+def import_qa(settings: Settings, arguments: argparse.Namespace) -> Result:
+    from finetune import importing
+
+    report = importing.import_qa(
+        settings,
+        [utf8(name) for name in arguments.names],
+        out=Path(arguments.out) if arguments.out else None,
+        form=arguments.format,
+        split=utf8(arguments.split),
+        off_topic=[utf8(answer) for answer in arguments.off_topic],
+        grounded_only=arguments.grounded_only,
+        progress=console(),
+    )
+    payload = report.to_json()
+    return Result(payload, presenting.imported(payload))
 
 
 def retrain(settings: Settings, arguments: argparse.Namespace) -> Result:
@@ -265,6 +289,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], Result | None]] = {
     "search": search,
     "ask": ask,
     "generate-qa": generate_qa,
+    "import-qa": import_qa,
     "retrain": retrain,
     "evaluate": evaluate,
     "models": models,

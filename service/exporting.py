@@ -24,9 +24,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.errors import InvalidInputError, ServiceError
 from core.types import Evidence, Message, QAPair
 from finetune import datasets
+from finetune.evidence import Place, supporting
 from finetune.similarity import words
 from service.database import Database, fault
-from service.evidence import Passages, Place, supporting
+from service.evidence import Passages
 from service.keywords import keywords_of
 from service.tables import feedback, interactions
 

@@ -7,6 +7,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+_READ = 300  # characters of a question or answer in a sample
+_SAID = (("Q", "question"), ("A", "answer"))
+
 
 def _wrap(text: str, indent: str = "") -> str:
     width = max(40, min(100, shutil.get_terminal_size((100, 24)).columns))
@@ -51,11 +54,58 @@ def reindexed(payload: Mapping[str, Any]) -> str:
 
 
 def generated(payload: Mapping[str, Any]) -> str:
-    dropped = ", ".join(f"{count} {reason}" for reason, count in payload["dropped"].items()) or "nothing"
-    return (
-        f"{payload['pairs']} questions and {payload['refusals']} refusals written to {payload['dataset']}.\n"
-        f"Dropped: {dropped}."
-    )
+    parts = [
+        f"{payload['pairs']} questions and {payload['refusals']} refusals written to {payload['dataset']}.",
+        _counted("Kept, by how they were made", payload["methods"]),
+        _counted("To decline", payload["kinds"]),
+        _counted("Dropped, and why", payload["dropped"]),
+        _sample(payload["sample"]),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def imported(payload: Mapping[str, Any]) -> str:
+    read = ", ".join(f"{count} {form}" for form, count in payload["formats"].items())
+    head = f"{payload['pairs']} pairs of {payload['rows']} rows ({read}) written to {payload['dataset']}."
+    if payload["ungrounded"]:
+        head += (
+            f"\n{payload['grounded']} answers stand in the documents. {payload['ungrounded']} do not: "
+            "`retrain` leaves them out. Index the documents that hold them, and import again."
+        )
+    shared = {_brief(text): count for text, count in payload["shared_answers"].items()}
+    parts = [
+        head,
+        _counted("Pairs, by kind", payload["kinds"]),
+        _counted("Dropped, and why", payload["dropped"]),
+        _counted("Answers to many questions; if one declines, name it with --off-topic", shared),
+        _sample(payload["sample"]),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _counted(head: str, counts: Mapping[str, int]) -> str:
+    """A line a reason, the most frequent first; empty where nothing was counted."""
+    if not counts:
+        return ""
+    width = len(str(max(counts.values())))
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return "\n".join([f"{head}:", *(f"  {count:>{width}}  {reason}" for reason, count in ordered)])
+
+
+def _brief(text: str) -> str:
+    """On one line, cut where it is longer than anybody reads in a sample."""
+    line = " ".join(text.split())
+    return line if len(line) <= _READ else f"{line[:_READ].rstrip()} …"
+
+
+def _sample(pairs: Sequence[Mapping[str, Any]]) -> str:
+    """Pairs to read: the question, its answer, and where the documents say so."""
+    shown = []
+    for pair in pairs:
+        place = f"{pair['method']}, {pair['source']}" if pair["source"] else pair["method"]
+        said = [f"{mark}  {_brief(pair[name])}" for mark, name in _SAID]
+        shown.append("\n".join([*(_wrap(text, "  ") for text in said), f"     ({place})"]))
+    return "\n\n".join(["A sample to read:", *shown]) if shown else ""
 
 
 def exported(payload: Mapping[str, Any]) -> str:

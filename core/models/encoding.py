@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import InvalidInputError
 from core.prompts import Asked, Family, Prompt
+from core.types import Message
 
 _UNBOUNDED = 1_000_000  # tokenizers without a limit name an astronomic one
 _DEFAULT_WINDOW = 2048
@@ -39,19 +40,27 @@ class PromptEncoder:
 
     def text(self, asked: Asked) -> str:
         """What is tokenized, in full."""
-        turns = [{"role": message.role, "content": message.content} for message in self.prompt.render(asked)]
-        if not self._has_turns:
-            return "\n\n".join(turn["content"] for turn in turns)
-        text: str = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        return text
+        return self._text(self.prompt.render(asked))
 
     def ids(self, asked: Asked) -> list[int]:
         """What the model is given. An end mark that the tokenizer puts behind a text stays only where an
         encoder reads it; a chat template brings its own begin mark.
         """
-        ids: list[int] = self.tokenizer(self.text(asked), add_special_tokens=not self._has_turns)["input_ids"]
+        return self.message_ids(self.prompt.render(asked))
+
+    def message_ids(self, messages: Sequence[Message]) -> list[int]:
+        """As `ids`, of messages that were rendered already."""
+        text = self._text(messages)
+        ids: list[int] = self.tokenizer(text, add_special_tokens=not self._has_turns)["input_ids"]
         ends = bool(ids) and ids[-1] == self.tokenizer.eos_token_id and not self._has_turns
         return ids[:-1] if ends and not self.encoder_decoder else ids
+
+    def _text(self, messages: Sequence[Message]) -> str:
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        if not self._has_turns:
+            return "\n\n".join(turn["content"] for turn in turns)
+        text: str = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        return text
 
     def completion_ids(self, answer: str) -> list[int]:
         """What the model is to write behind `ids`, its end mark included: the labels of training."""

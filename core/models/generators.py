@@ -1,7 +1,7 @@
 """Generating models behind the `Generator` seam: local by transformers, remote by OpenAI's API.
 
 What they write is shown sentence by sentence, each with the marks of the units of the passages that bear it
-out, and is kept only where all are borne out, so that every answer can be cited.
+out. The text ends before the first sentence that none bears out, so that every answer can be cited.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.decoding import StopCutter, cut_at_stop
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, InvalidInputError
 from core.interfaces import Decoding, Draft, Reading
 from core.models.encoding import PromptEncoder, fit, prompt_of, window_of
-from core.prompts import NOT_COVERED, Asked, Prompt
+from core.prompts import NOT_COVERED, Asked, Prompt, broken_up
 from core.settings import Settings
-from core.support import Sentence, cited, numbers, supported_sentences, verbatim_units
+from core.support import Beginning, Sentence, cited, numbers, verbatim_units
 from core.types import FinishReason, Message, Usage
 from core.units import split_sentences
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from core.models.local import LocalModel
 
 _ENDPOINT_WINDOW = 8192  # tokens, where the settings name none
+_WRITTEN = 400  # tokens at most of what is written beside answers
 _CHARS_A_TOKEN = 3  # of a tokenizer that is not at hand, on the safe side for European languages
 
 
@@ -84,7 +85,7 @@ class LocalGenerator:
 
     def stream(
         self, question: str, reading: Reading, history: Sequence[Message], decoding: Decoding
-    ) -> Iterator[str | Draft]:
+    ) -> Iterator[Draft]:
         """Raises ModelError where the model fails, InvalidInputError where the question does not fit."""
         asked = Asked(question, reading.hits, tuple(history), self._settings.assistant.purpose)
         ids, fitting, max_tokens = self.fitted(asked, decoding)
@@ -95,31 +96,29 @@ class LocalGenerator:
 
     def _write(
         self, ids: list[int], reading: Reading, decoding: Decoding, max_tokens: int
-    ) -> Iterator[str | Draft]:
-        cutter = StopCutter(decoding.stop)
+    ) -> Iterator[Draft]:
+        cutter, beginning = StopCutter(decoding.stop), Beginning(reading)
         written: list[int] = []
         text, decoded = "", ""
         with closing(self.local.write(ids, decoding, max_tokens=max_tokens, adapter=self.adapter)) as steps:
             for tokens in steps:
-                yield ""
-                if not tokens:
-                    continue
                 written += tokens
-                now = self._decode(written)
+                now = self._decode(written) if tokens else decoded
                 if not now.endswith("\ufffd"):  # the rest of a letter of several bytes is to come
                     text += cutter.push(now[len(decoded) :])
                     decoded = now
-                if cutter.stopped:
+                yield _so_far(text, beginning, decoding.stop)
+                if cutter.stopped or beginning.over:
                     break
         if not cutter.stopped:
             text += cutter.push(self._decode(written)[len(decoded) :]) + cutter.rest()
         full = len(written) >= max_tokens and not cutter.stopped
         usage = Usage(len(ids), len(written))
-        yield from _borne_out(text, reading, decoding.stop, usage, "length" if full else "stop")
+        yield _whole(text, beginning, decoding.stop, usage, "length" if full else "stop")
 
     def _quote(
         self, ids: list[int], reading: Reading, decoding: Decoding, max_tokens: int
-    ) -> Iterator[str | Draft]:
+    ) -> Iterator[Draft]:
         """Each unit is shown as soon as it is certain, unless a stop string may cut it."""
         from core.models.grounding import SpanProcessor, Spans, Walk
 
@@ -128,20 +127,35 @@ class LocalGenerator:
         processor = SpanProcessor(
             spans, begin=self.local.begin(ids), max_tokens=max_tokens, end_tokens=self.local.end_tokens
         )
-        walk, written, shown = Walk(spans), 0, ""
+        walk, written = Walk(spans), 0
         steps = self.local.write(
             ids, decoding, max_tokens=max_tokens, adapter=self.adapter, processors=[processor]
         )
         with closing(steps):
             for tokens in steps:
                 written += len(tokens)
-                text = cited(spans.sentences(walk.push(tokens)))[0]
-                yield "" if decoding.stop else text[len(shown) :]
-                shown = "" if decoding.stop else text
+                sentences = spans.sentences(walk.push(tokens))
+                yield Draft() if decoding.stop else Draft(*cited(sentences))
         sentences = _until_stop(spans.sentences(walk.end()), decoding.stop)
-        *pieces, draft = _cited(sentences, decoding.stop, Usage(len(ids), written), "stop")
-        yield "".join(str(piece) for piece in pieces)[len(shown) :]
-        yield draft
+        yield _cited(sentences, decoding.stop, Usage(len(ids), written), "stop")
+
+    def write(self, messages: Sequence[Message]) -> str:
+        """What the base writes behind messages of another kind than a question, its likeliest tokens.
+
+        Raises InvalidInputError where they do not fit into the model, ModelError where it fails.
+        """
+        marks = self.encoder.prompt.marks
+        safe = [replace(message, content=broken_up(message.content, marks)) for message in messages]
+        ids = self.encoder.message_ids(safe)
+        room = self._window if self.local.encoder_decoder else self._window - len(ids)
+        if room < 1:
+            raise InvalidInputError(
+                f"{len(ids)} tokens do not fit into the model's {self._window}. Choose smaller "
+                "ingestion.chunk_tokens or a larger model.",
+                code="context_too_small",
+            )
+        with closing(self.local.write(ids, Decoding(), max_tokens=min(_WRITTEN, room))) as steps:
+            return self._decode([token for tokens in steps for token in tokens]).strip()
 
     def _decode(self, tokens: list[int]) -> str:
         text: str = self.local.tokenizer.decode(tokens, skip_special_tokens=True)
@@ -168,54 +182,59 @@ class EndpointGenerator:
 
     def stream(
         self, question: str, reading: Reading, history: Sequence[Message], decoding: Decoding
-    ) -> Iterator[str | Draft]:
+    ) -> Iterator[Draft]:
         """Raises ModelError where the model cannot be reached or fails."""
         asked = Asked(question, reading.hits, tuple(history), self._settings.assistant.purpose)
         reserved = min(decoding.max_tokens, self._window // 2)
         fitting = fit(asked, self._estimate, self._window - reserved)
         shown = _first_hits(reading, len(fitting.hits))
-        cutter = StopCutter(decoding.stop)
+        cutter, beginning = StopCutter(decoding.stop), Beginning(shown)
+        verbatim = self._settings.answering.grounded
         text, usage, reason = "", Usage(), None
         with closing(self._endpoint.write(self.prompt.render(fitting), decoding)) as pieces:
             for piece in pieces:
-                yield ""
                 text += cutter.push(piece.text)
                 usage, reason = piece.usage or usage, piece.finish_reason or reason
-                if cutter.stopped:
+                yield Draft() if verbatim else _so_far(text, beginning, decoding.stop)
+                if cutter.stopped or beginning.over:
                     break
         text += cutter.rest()
-        verify = self._settings.answering.grounded
-        yield from _borne_out(text, shown, decoding.stop, usage, reason or "stop", verbatim=verify)
+        if verbatim:
+            units = verbatim_units(_complete(text.strip()) if reason == "length" else text.strip(), shown)
+            yield _cited(units or [], decoding.stop, usage, reason or "stop")
+        else:
+            yield _whole(text, beginning, decoding.stop, usage, reason or "stop")
+
+    def write(self, messages: Sequence[Message]) -> str:
+        """What the model writes behind messages of another kind than a question. Raises ModelError."""
+        with closing(self._endpoint.write(tuple(messages), Decoding(max_tokens=_WRITTEN))) as pieces:
+            return "".join(piece.text for piece in pieces).strip()
 
     def _estimate(self, asked: Asked) -> int:
         return sum(len(message.content) // _CHARS_A_TOKEN + 4 for message in self.prompt.render(asked))
 
 
-def _borne_out(
-    text: str,
-    reading: Reading,
-    stops: tuple[str, ...],
-    usage: Usage,
-    reason: FinishReason,
-    *,
-    verbatim: bool = False,
-) -> Iterator[str | Draft]:
-    """The text with its marks, or a Draft without quotes where the passages do not bear it out."""
-    text = _complete(text.strip()) if reason == "length" else text.strip()
-    if not text or NOT_COVERED in text:
-        yield Draft(text, (), usage, reason)
-        return
-    sentences = verbatim_units(text, reading) if verbatim else supported_sentences(text, reading)
-    yield from _cited(sentences or [], stops, usage, reason)
+def _so_far(text: str, beginning: Beginning, stops: tuple[str, ...]) -> Draft:
+    """Nothing where a stop string might cut what is shown, or where the model says that it does not know."""
+    if stops or NOT_COVERED in text:
+        return Draft()
+    return Draft(*cited(beginning.of(text, ended=False)))
+
+
+def _whole(
+    text: str, beginning: Beginning, stops: tuple[str, ...], usage: Usage, reason: FinishReason
+) -> Draft:
+    text = text.partition(NOT_COVERED)[0].strip()
+    sentences = beginning.of(_complete(text) if reason == "length" else text, ended=True)
+    return _cited(sentences, stops, usage, "content_filter" if beginning.over else reason)
 
 
 def _cited(
     sentences: Sequence[Sentence], stops: tuple[str, ...], usage: Usage, reason: FinishReason
-) -> Iterator[str | Draft]:
+) -> Draft:
     text, quotes = cited(sentences)
     text = cut_at_stop(text, stops)  # the marks that were added may hold one
-    yield from re.findall(r".*?\[\d+\]\s*|.+", text, flags=re.DOTALL)
-    yield Draft(text, quotes if text.strip() else (), usage, reason)
+    return Draft(text, quotes if text.strip() else (), usage, reason)
 
 
 def _complete(text: str) -> str:

@@ -21,6 +21,7 @@ from core.errors import (
     StageTimeoutError,
 )
 from core.index.index import Index
+from core.interfaces import Decoding, Draft, Reading
 from core.reading import ReaderGenerator, fold
 from core.retrieval import Retriever
 from core.settings import AnsweringSettings, Settings
@@ -146,11 +147,57 @@ def test_a_draft_that_the_guard_refuses_becomes_no_answer(index: Index, answerer
     assert (answer.answer_type, answer.reason) == ("no_answer", "not today")
 
 
-def test_the_stream_gives_the_text_and_then_the_answer(index: Index, answerer: Answerer) -> None:
+def test_the_stream_gives_the_text_sentence_by_sentence_and_then_the_answer(
+    index: Index, answerer: Answerer
+) -> None:
     fill(index)
-    *pieces, answer = answerer.stream("parental leave lasts how long")
+    generator = ReaderGenerator("fake-reader", AnsweringSettings(max_sentences=2, unit_margin=100))
+    *pieces, answer = replace(answerer, generator=generator).stream("parental leave lasts how long")
     assert isinstance(answer, Answer)
     assert "".join(str(piece) for piece in pieces) == answer.answer
+    assert len(pieces) == len(answer.citations) == 2
+
+
+class Growing:
+    """A generator that is certain of one more unit each time."""
+
+    id, prompt_hash = "growing", ""
+
+    def __init__(self) -> None:
+        self.certain = 0
+
+    def stream(
+        self, question: str, reading: Reading, history: Sequence[Message], decoding: Decoding
+    ) -> Iterator[Draft]:
+        yield Draft()
+        for self.certain in (1, 2, 3):
+            units = reading.units[: self.certain]
+            text = " ".join(f"{scored.unit.text} [{n}]" for n, scored in enumerate(units, 1))
+            yield Draft(text, units)
+
+
+def test_a_sentence_is_handed_out_before_the_next_one_is_written(index: Index, answerer: Answerer) -> None:
+    fill(index)
+    generator = Growing()
+    written = replace(answerer, generator=generator).stream("parental leave lasts how long")
+    assert "sixteen weeks" in str(next(written))
+    assert generator.certain == 1
+
+
+def test_an_answer_ends_before_the_sentence_that_the_guard_refuses(index: Index, answerer: Answerer) -> None:
+    fill(index)
+
+    class Brief(QuoteGuard):
+        def check_answer(self, text: str, quotes: Sequence[str], sources: Sequence[str]) -> Checked:
+            return Checked(len(quotes) < 3, "too_long")
+
+    generator = Growing()
+    *pieces, answer = replace(answerer, generator=generator, guards=Brief()).stream(
+        "parental leave lasts how long"
+    )
+    assert isinstance(answer, Answer)
+    assert "".join(str(piece) for piece in pieces) == answer.answer
+    assert (answer.finish_reason, len(answer.citations)) == ("content_filter", 2)
 
 
 def test_a_deleted_document_is_gone_from_the_answers_and_changes_the_identity(

@@ -219,3 +219,11 @@ def test_closing_the_stream_hangs_up(server: Server, reading: Reading) -> None:
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert server.hung_up.wait(10)
+
+
+def test_messages_that_are_no_question_are_sent_as_they_are(server: Server) -> None:
+    models = ModelSettings(model="m", base_url=server.url, api_key=KEY, timeout_s=5)
+    generator = endpoint_generator(Settings(generator="openai", models=models))
+    assert generator.write([Message("user", "Write three questions.")]) == "Alcohol is never reimbursed. [1]"
+    (asked,) = server.asked
+    assert asked["messages"] == [{"role": "user", "content": "Write three questions."}]

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.errors import ConfigurationError, ModelError
+from core.errors import ConfigurationError, InvalidInputError, ModelError
 from core.interfaces import Decoding, Draft
 from core.models.generators import LocalGenerator, endpoint_generator, load_local
 from core.models.local_chat import LocalChatModel
 from core.settings import AnsweringSettings, ModelSettings, Settings
+from core.types import Message
 from tests.core.conftest import Taught
 from tests.tiny_models import (
     FIRST_SENTENCES,
@@ -23,15 +24,17 @@ from tests.tiny_models import (
     save,
     settings_for,
 )
+from tests.tiny_models import asked as asked_of
 
 
 def drafted(
     generator: LocalGenerator, place: int = 0, decoding: Decoding | None = None
 ) -> tuple[list[str], Draft]:
-    stream = generator.stream(QUESTIONS[place], reading_for(place), (), decoding or Decoding())
-    *pieces, draft = stream
-    assert isinstance(draft, Draft)
-    return [str(piece) for piece in pieces if piece], draft
+    """(texts as they grew, the whole)"""
+    drafts = list(generator.stream(QUESTIONS[place], reading_for(place), (), decoding or Decoding()))
+    grown = list(dict.fromkeys(draft.text for draft in drafts if draft.text))
+    assert all(longer.startswith(shorter) for shorter, longer in pairwise(grown))
+    return grown, drafts[-1]
 
 
 def generator_of(taught: Taught) -> LocalGenerator:
@@ -57,9 +60,8 @@ def test_a_taught_model_copies_the_first_sentence_and_is_cited(
 ) -> None:
     generator = generator_of(request.getfixturevalue(name))
     for place, sentence in enumerate(FIRST_SENTENCES):
-        pieces, draft = drafted(generator, place, decoding)
+        _, draft = drafted(generator, place, decoding)
         assert draft.text == f"{sentence} [1]"
-        assert "".join(pieces) == draft.text
         assert [scored.unit.text for scored in draft.quotes] == [sentence]
         assert draft.finish_reason == "stop"
         assert draft.usage.completion_tokens > 3
@@ -112,9 +114,8 @@ def test_a_text_that_is_cut_off_loses_its_last_half_sentence(llama: Taught) -> N
 
 
 def test_a_stop_string_ends_the_text_and_the_generating(llama: Taught) -> None:
-    pieces, draft = drafted(generator_of(llama), 1, Decoding(stop=(" a year",)))
-    assert draft.text == "Everyone has 28 days of paid leave [1]"
-    assert "".join(pieces) == draft.text
+    grown, draft = drafted(generator_of(llama), 1, Decoding(stop=(" a year",)))
+    assert grown == [draft.text] == ["Everyone has 28 days of paid leave [1]"]
     assert wait_until_idle() < 5
 
 
@@ -158,8 +159,8 @@ def test_closing_the_stream_ends_the_generating_thread_within_a_step_or_two(
 
 def test_gibberish_is_not_supported(tmp_path: Path) -> None:
     settings = endless_model(tmp_path)
-    pieces, draft = drafted(LocalGenerator(settings, load_local(settings)), decoding=Decoding(max_tokens=12))
-    assert (pieces, draft.quotes) == ([], ())
+    grown, draft = drafted(LocalGenerator(settings, load_local(settings)), decoding=Decoding(max_tokens=12))
+    assert (grown, draft.quotes) == ([], ())
     assert draft.usage.completion_tokens > 0
 
 
@@ -218,5 +219,13 @@ def test_grounded_answers_of_a_taught_model_are_its_own(llama: Taught) -> None:
     settings = settings_for(llama.folder).model_copy(update={"answering": AnsweringSettings(grounded=True)})
     generator = LocalGenerator(settings, load_local(settings))
     for place, sentence in enumerate(FIRST_SENTENCES):
-        pieces, draft = drafted(generator, place)
-        assert draft.text == "".join(pieces) == f"{sentence} [1]"
+        grown, draft = drafted(generator, place)
+        assert draft.text == grown[-1] == f"{sentence} [1]"
+
+
+def test_a_model_writes_behind_messages_that_are_no_question(llama: Taught, t5: Taught) -> None:
+    for taught in (llama, t5):
+        generator = generator_of(taught)
+        assert generator.write(taught.encoder.prompt.render(asked_of(1))) == FIRST_SENTENCES[1]
+    with pytest.raises(InvalidInputError, match="do not fit"):
+        generator_of(llama).write([Message("user", "word " * 2000)])

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from core.interfaces import Decoding, Draft
-from core.reading import ReaderGenerator, choose, compose, read
+from core.reading import choose, compose, read
 from core.settings import AnsweringSettings
 from core.types import Chunk, Hit
 from tests.fakes import FakeReranker
@@ -59,13 +58,3 @@ def test_a_table_row_is_answered_with_its_column_names() -> None:
         "price of basic", [hit("| Plan | Price |\n|---|---|\n| Basic | €10 |\n| Pro | €25 |")], FakeReranker()
     )
     assert compose(choose(reading, AnsweringSettings(max_sentences=1))) == "Plan: Basic; Price: €10. [1]"
-
-
-def test_the_streamed_pieces_make_the_draft() -> None:
-    reading = read("red pump", [hit("The red pump is loud. The red pump is heavy.")], FakeReranker())
-    *pieces, draft = ReaderGenerator("reader", AnsweringSettings()).stream(
-        "red pump", reading, (), Decoding()
-    )
-    assert isinstance(draft, Draft)
-    assert "".join(str(piece) for piece in pieces) == draft.text
-    assert len(pieces) == len(draft.quotes) == 2

@@ -4,7 +4,7 @@ import pytest
 
 from core.interfaces import Reading
 from core.reading import read
-from core.support import cited, flips, numbers, supported_sentences, supporting_units, verbatim_units
+from core.support import Beginning, cited, flips, numbers, verbatim_units
 from core.types import Chunk, Hit
 from tests.fakes import FakeReranker
 
@@ -21,7 +21,9 @@ def reading() -> Reading:
 
 
 def quotes(text: str, reading: Reading) -> list[str]:
-    return [scored.unit.text for scored in supporting_units(text, reading)]
+    """The units that the text rests on up to the first sentence that rests on none."""
+    sentences = Beginning(reading).of(text, ended=True)
+    return [scored.unit.text for sentence in sentences for scored in sentence.units]
 
 
 def test_a_sentence_in_the_words_of_a_passage_is_supported_by_it(reading: Reading) -> None:
@@ -34,8 +36,19 @@ def test_a_sentence_may_rest_on_two_units(reading: Reading) -> None:
     assert len(quotes(said, reading)) == 2
 
 
-def test_a_text_with_one_invented_sentence_is_not_supported_at_all(reading: Reading) -> None:
-    assert quotes("Alcohol is never reimbursed. Taxis cost nothing on Sundays.", reading) == []
+def test_a_text_ends_before_the_first_invented_sentence(reading: Reading) -> None:
+    said = "Alcohol is never reimbursed. Taxis cost nothing on Sundays. Flights need approval."
+    assert quotes(said, reading) == ["Alcohol is never reimbursed."]
+    assert quotes(said.partition(". ")[2], reading) == []
+
+
+def test_a_sentence_counts_once_the_next_one_has_begun(reading: Reading) -> None:
+    beginning, whole = Beginning(reading), "Alcohol is never reimbursed. Taxis are free. Trains are booked."
+    lengths = [len(beginning.of(whole[:end], ended=False)) for end in range(len(whole) + 1)]
+    assert lengths == sorted(lengths)
+    assert lengths.index(1) > len("Alcohol is never reimbursed.")
+    assert beginning.over
+    assert lengths[-1] == len(beginning.of(whole, ended=True)) == 1
 
 
 @pytest.mark.parametrize("text", ["a", "It is for you. A!", "\ufffd a \ufffd 4", "7.", "[1]", ""])
@@ -51,7 +64,7 @@ def test_a_text_that_says_nothing_is_not_supported(text: str, reading: Reading) 
         "Employees may claim up to €4 a day for meals.",
         "Employees may claim up to €45.50 a day for meals.",
         "Employees may claim up to sixty a day for meals.",
-        "Employees may claim meals a day. 45.5",
+        "45.5 for meals. Employees may claim meals a day.",
     ],
 )
 def test_a_number_that_the_unit_does_not_hold_is_refused(text: str, reading: Reading) -> None:
@@ -102,11 +115,8 @@ def test_numbers_are_read_in_digits_and_words() -> None:
 
 
 def test_marks_are_numbered_by_the_quotes_whatever_the_model_wrote(reading: Reading) -> None:
-    sentences = supported_sentences(
-        "Alcohol is never reimbursed [4]. Trains are booked by the travel desk. [2, 3]", reading
-    )
-    assert sentences is not None
-    text, found = cited(sentences)
+    said = "Alcohol is never reimbursed [4]. Trains are booked by the travel desk. [2, 3]"
+    text, found = cited(Beginning(reading).of(said, ended=True))
     assert text == "Alcohol is never reimbursed. [1] Trains are booked by the travel desk. [2]"
     assert [scored.unit.text.split()[0] for scored in found] == ["Alcohol", "Trains"]
 

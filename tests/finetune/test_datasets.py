@@ -91,6 +91,12 @@ def test_a_bad_line_is_named_with_its_fault(tmp_path: Path, line: str, fault: st
     assert fault in raised.value.message
 
 
+def test_a_line_separator_within_a_text_ends_no_line(tmp_path: Path) -> None:
+    pairs = [pair("a", "One\u2028two\x85three?"), pair("b")]
+    datasets.save(tmp_path / "pairs.jsonl", pairs)
+    assert datasets.load(tmp_path / "pairs.jsonl") == pairs
+
+
 def test_a_missing_an_empty_and_a_binary_file_are_each_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="no dataset at"):
         datasets.load(tmp_path / "none.jsonl")
@@ -134,6 +140,27 @@ def test_documents_that_share_a_question_or_evidence_stay_on_one_side() -> None:
         train, test = datasets.split_by_document([*many_pairs(), *alike], 0.3, seed)
         sides = {item.id: "test" for item in test} | {item.id: "train" for item in train}
         assert len({sides[item.id] for item in alike}) == 1
+
+
+def test_topics_that_are_held_out_are_the_test_whatever_the_seed_and_share() -> None:
+    kept = [
+        pair(f"kept{number}", f"quiz thing{number}", kind="offtopic", method="bank: held out: quiz")
+        for number in range(3)
+    ]
+    pairs = [*many_pairs(), *kept]
+    for seed in range(10):
+        train, test = datasets.split_by_document(pairs, 0.5, seed)
+        assert [item.id for item in test if item.kind == "offtopic"] == ["kept0", "kept1", "kept2"]
+        assert sum(item.kind == "offtopic" for item in train) == 20
+    with pytest.raises(InvalidInputError, match="held out for testing"):
+        datasets.check_disjoint([*many_pairs(), kept[0]], [pair("x", document="x")])
+
+
+def test_questions_of_no_document_and_no_bank_are_each_by_themselves() -> None:
+    alone = [pair(f"i{number}", f"imported thing{number}", evidence=(), document="") for number in range(20)]
+    assert len({datasets.group_of(item) for item in alone}) == 20
+    train, test = datasets.split_by_document(alone, 0.2, seed=1)
+    assert (len(train), len(test)) == (16, 4)
 
 
 @pytest.mark.parametrize(

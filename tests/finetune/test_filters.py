@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from core.types import Hit
+from core.types import Hit, Labels
 from finetune import filters
 from finetune.filters import Made
 from finetune.questions.passage import Candidate
@@ -46,6 +47,18 @@ def made(
 )
 def test_a_fault_of_a_single_question(item: Made, fault: str) -> None:
     assert filters.fault_of(item) == fault
+
+
+def test_a_question_in_another_language_than_its_evidence_is_dropped() -> None:
+    german = "Die Kündigungsfrist beträgt drei Monate und wird von der Leitung bestätigt."
+    row = "| Kündigungsfrist | drei Monate |"
+    source = chunk(f"{german}\n{row}", source="a.md")
+    told = Candidate("What is the Kündigungsfrist for my job?", german, (german,), "fact")
+    untold = replace(told, evidence=(row,))
+    labelled = replace(source, labels=Labels(language="de-AT"))
+    assert filters.fault_of(Made(source, told)) == filters.LANGUAGE
+    assert filters.fault_of(Made(source, untold)) == ""
+    assert filters.fault_of(Made(labelled, untold)) == filters.LANGUAGE
 
 
 def test_what_is_dropped_is_counted_by_its_reason() -> None:

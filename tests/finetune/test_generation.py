@@ -11,6 +11,7 @@ from core.errors import IndexEmptyError, InvalidInputError
 from core.settings import FinetuneSettings
 from finetune import datasets
 from finetune.generation import GenerateReport, candidates, generate_qa
+from tests.fakes import FakeEmbedder
 from tests.finetune.building import chunk, handbook, small_inhouse
 
 
@@ -44,6 +45,15 @@ def test_refusals_come_with_it_in_proportion(report: GenerateReport) -> None:
     assert kinds["offtopic"] >= 20
     assert kinds["injection"] >= 5
     assert report.refusals == len(pairs) - report.pairs
+    assert report.kinds == {kind: kinds[kind] for kind in ("injection", "offtopic", "unanswerable")}
+    assert sum(pair.id.startswith("small-talk") for pair in pairs) == 10
+
+
+def test_training_never_sees_the_topics_that_are_held_out(report: GenerateReport) -> None:
+    train, test = datasets.split_by_document(datasets.load(report.dataset), 0.3, seed=5)
+    kept = [pair for pair in test if pair.method.startswith("bank: held out: ")]
+    assert {"offtopic", "injection"} <= {pair.kind for pair in kept}
+    assert not any("held out" in pair.method for pair in train)
 
 
 def test_ids_are_unique_and_the_report_speaks_the_contract(report: GenerateReport) -> None:
@@ -81,6 +91,17 @@ def test_progress_is_told_by_stage(tmp_path: Path) -> None:
     with small_inhouse(tmp_path, handbook()) as inhouse:
         generate_qa(inhouse, progress=lambda stage, done, total: told.append(stage))
     assert list(dict.fromkeys(told)) == ["write questions", "check questions by retrieval"]
+
+
+def test_a_question_is_searched_as_answering_understands_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeEmbedder, "count_tokens", lambda self, text: 2)  # no word is a common one
+    leave = chunk("**How much PTO do I get a year?** Paid time off (PTO) comes to five weeks for everybody.")
+    with small_inhouse(tmp_path, [leave, *handbook()]) as inhouse:
+        assert "paid time off" in inhouse.retriever.understood("How much PTO do I get a year?").lower()
+        report = generate_qa(inhouse)
+    assert any("pto" in pair.question.lower() for pair in datasets.load(report.dataset))
 
 
 def test_an_empty_index_is_named(tmp_path: Path) -> None:

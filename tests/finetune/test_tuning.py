@@ -288,6 +288,24 @@ def test_the_same_training_does_not_run_twice_at_a_time(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_of_another_format_is_tuned_on_as_far_as_the_documents_hold_its_answers(
+    inhouse: SmallInhouse, tmp_path: Path
+) -> None:
+    said = [(f"How many seats has {place} cellar?", f"{40 + n} seats.") for n, place in enumerate(PLACES)]
+    said.append(("Is there a sauna in Essen?", "Yes, the sauna opens at noon."))
+    lines = ["question,answer", *(f'"{asked}","{answer}"' for asked, answer in said)]
+    (tmp_path / "qa.csv").write_text("\n".join(lines) + "\n")
+    recipe = Recipe()
+    report = run(inhouse, FakeReranker(), FakeReranker(), recipe, dataset=tmp_path / "qa.csv")
+    assert report.metrics["pairs"] == {"learned": 4, "aside": 0, "held_out": 2, "ungrounded": 1}
+    asked = {group.question: group for group in recipe.groups}
+    taught = [group for question, group in asked.items() if question in dict(said)]
+    assert len(taught) == 4
+    for group in taught:
+        (right,) = group.positives
+        assert dict(said)[group.question].split()[0] in right
+
+
 def test_the_sample_to_ask_is_bounded_by_kind_and_seeded() -> None:
     pairs = many_pairs(100)
     chosen = tuning.sample(pairs, seed=1)

@@ -60,6 +60,7 @@ def test_help_names_every_command_quickly_and_imports_nothing_heavy() -> None:
         "search",
         "ask",
         "generate-qa",
+        "import-qa",
         "retrain",
         "evaluate",
         "models",

@@ -16,6 +16,7 @@ from core.settings import FinetuneSettings, Settings
 from core.types import Answer, Chunk, Citation, Message, QAPair
 from eval.questions import check_questions, load_questions
 from finetune import datasets
+from finetune.importing import REPEATED, import_qa
 from finetune.tuning import retrain
 from service import cli, exporting
 from service.conversing import Question
@@ -286,14 +287,16 @@ def test_retrain_learns_from_what_people_confirmed_and_corrected(tmp_path: Path)
 
 
 def test_the_export_and_generated_pairs_make_one_dataset(log: Log) -> None:
-    """As the operations page shows: two files, one after the other."""
+    """As the operations page shows."""
     log.ask(LEAVE, 1)
     pairs, _ = log.export()
     generated = log.settings.data_dir / "generated.jsonl"
     datasets.save(generated, [replace(pairs[0], id="g-1", question="What is the lunch limit?")])
     both = log.settings.data_dir / "both.jsonl"
-    both.write_bytes(generated.read_bytes() + log.file.read_bytes())
+    report = import_qa(log.settings, [str(generated), str(log.file), str(log.file)], out=both)
     assert [pair.id for pair in datasets.load(both)] == ["g-1", pairs[0].id]
+    assert datasets.load(both)[1] == pairs[0]
+    assert report.dropped == {REPEATED: 1}
 
 
 def test_a_correction_is_found_beyond_the_hits_of_its_question(tmp_path: Path) -> None:
