@@ -1,8 +1,8 @@
 """Tunes the reader on questions about the indexed documents, and promotes the result only if it is better.
 
 dataset -> split by document: learned, aside, held out -> groups, mixed with practice -> training, its weights
-    chosen by what is aside -> decision moved by another handbook -> both arms on what is held out -> both on another
-    handbook -> registry
+    chosen by what is aside -> decision moved by another handbook -> both arms on what is held out -> both
+    on that handbook -> registry
 """
 
 from __future__ import annotations
