@@ -87,8 +87,8 @@ def moved(
             "weights": {name: round(slope * weight, 5) for name, weight in covered["weights"].items()},
         },
     }
-    better = _loss(after, labels) < _loss(scores, labels)
     was, becomes = _balanced(scores >= 0, labels), _balanced(after >= 0, labels)
+    better = becomes >= was and _loss(after, labels) < _loss(scores, labels)
     return new, Calibration(len(scores), was, becomes, used=better)
 
 
