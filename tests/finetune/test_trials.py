@@ -17,7 +17,9 @@ from finetune.recipe_file import with_recipe
 from tests.finetune.building import SmallInhouse, small_inhouse
 from tests.finetune.test_tuning import SETTINGS, offices
 
-FEW = SETTINGS.model_copy(update={"epochs": 0.4, "negatives": 1, "batch_questions": 8})
+FEW = SETTINGS.model_copy(
+    update={"epochs": 0.4, "negatives": 1, "batch_questions": 8, "pairs_per_document": 2}
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +27,11 @@ def inhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallInhouse]:
     with small_inhouse(tmp_path_factory.mktemp("data"), offices(), finetune=FEW) as wired:
         wired.__dict__["adapter"] = SHIPPED_ADAPTER
         yield wired
+
+
+@pytest.fixture(autouse=True)
+def few_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "_MEASURED", 6)
 
 
 def lent(inhouse: SmallInhouse, monkeypatch: pytest.MonkeyPatch) -> None:
