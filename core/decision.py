@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from core.errors import ModelError
 from core.interfaces import Reading
@@ -45,8 +45,11 @@ class Logistic:
     bias: float
     weights: Mapping[str, float]
 
+    def log_odds(self, values: Mapping[str, float]) -> float:
+        return self.bias + sum(weight * values[name] for name, weight in self.weights.items())
+
     def probability(self, values: Mapping[str, float]) -> float:
-        return sigmoid(self.bias + sum(weight * values[name] for name, weight in self.weights.items()))
+        return sigmoid(self.log_odds(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,11 @@ class Decision:
         )
         if path is None:
             raise ModelError(f"{FILE_NAME} is missing from {adapter} and {fallback}. Reinstall Inhouse.")
-        row = json.loads(path.read_text(encoding="utf-8"))
+        return cls.of(json.loads(path.read_text(encoding="utf-8")))
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Decision:
+        """From the content of a decision.json."""
         return cls(
             covered=Logistic(row["covered"]["bias"], row["covered"]["weights"]),
             on_topic=Logistic(row["on_topic"]["bias"], row["on_topic"]["weights"]),

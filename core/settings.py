@@ -170,6 +170,9 @@ class DecodingSettings(Section):
 
 
 class FinetuneSettings(Section):
+    method: Literal["lora", "rslora", "dora", "full"] = Field(
+        "lora", description="how weights are changed; see docs/tuning.md"
+    )
     pairs_per_document: int = Field(12, ge=1)
     model_questions: int = Field(
         3, ge=0, le=10, description="that a generating model is asked for on a passage; 0: it is not asked"
@@ -179,7 +182,15 @@ class FinetuneSettings(Section):
     epochs: float = Field(1, gt=0)
     learning_rate: float = Field(1e-4, gt=0)
     batch_questions: int = Field(16, ge=1)
-    negatives: int = Field(5, ge=1)
+    negatives: int = Field(4, ge=1, description="texts beside the right one that a question is taught with")
+    validation_share: float = Field(
+        0.1,
+        ge=0,
+        lt=0.5,
+        description="of what is learned from: chooses the weights to keep; 0: the last ones",
+    )
+    validations_per_epoch: int = Field(4, ge=1)
+    patience: int = Field(2, ge=1, description="validations without a gain after which training stops")
     max_minutes: float = Field(30, gt=0, description="training stops after the step that reaches this")
     seed: int = 13
 

@@ -14,7 +14,7 @@ import lzma
 import random
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from core.decision import FILE_NAME, features
 from core.followup import standalone
 from core.progress import Progress, console
 from core.reading import first_hits
+from core.retrieval import Retriever
 from core.types import QAPair
 from finetune.base_reader import HELD_OUT
 from finetune.datasets import HELD_OUT_TOPIC, load
@@ -48,19 +49,33 @@ class Observation:
     values: dict[str, float]
 
 
-def observe(inhouse: Inhouse, pairs: Sequence[QAPair], progress: Progress) -> list[Observation]:
-    """What the decision would see for each question, through the serving path's own retrieval and reading."""
+def observe(
+    inhouse: Inhouse,
+    pairs: Sequence[QAPair],
+    progress: Progress,
+    seen_by: Callable[[Retriever, QAPair], Retriever] = lambda retriever, pair: retriever,
+) -> list[Observation]:
+    """What the decision would see for each question, through the serving path's own retrieval and reading.
+
+    `seen_by` may withhold passages from a question.
+    """
     found = []
     chunks = inhouse.index.count_chunks()
     for done, pair in enumerate(pairs, 1):
         asked = standalone(pair.question, pair.history)
-        hits = inhouse.retriever.fuse(asked)
-        reading = first_hits(inhouse.retriever.read(asked, hits), inhouse.settings.answering.context_chunks)
+        retriever = seen_by(inhouse.retriever, pair)
+        hits = retriever.fuse(asked)
+        reading = first_hits(retriever.read(asked, hits), inhouse.settings.answering.context_chunks)
         nearest = float(np.max(inhouse.off_topic_bank @ inhouse.embedder.embed([asked])[0]))
         kind = "answerable" if pair.kind in ("answerable", "multi", "followup") else pair.kind
         found.append(Observation(kind, features(hits, reading, off_topic=nearest, chunks=chunks)))
         progress("observe", done, len(pairs))
     return found
+
+
+def fitted_on(pairs: Sequence[QAPair]) -> list[QAPair]:
+    """The questions of the held-out handbook that the decision is fitted on."""
+    return random.Random(SEED).sample(pairs, min(QUESTIONS, len(pairs)))
 
 
 def fit(observations: Sequence[Observation]) -> dict[str, object]:
@@ -126,8 +141,7 @@ def main() -> int:
         if not topic.startswith(HELD_OUT_TOPIC)
         for question in questions
     ]
-    every = load(folder / "questions.jsonl")
-    pairs = random.Random(SEED).sample(every, min(QUESTIONS, len(every)))
+    pairs = fitted_on(load(folder / "questions.jsonl"))
     pairs += [
         QAPair(f"bank-{number}", "offtopic", question)
         for number, question in enumerate(random.Random(SEED).sample(bank, OFF_TOPIC_QUESTIONS))

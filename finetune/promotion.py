@@ -21,8 +21,7 @@ from core.retrieval import Retriever
 from core.types import EVERYTHING, Answer, Filters, Hit, QAPair
 from finetune.datasets import ANSWERABLE_KINDS, group_of
 
-WORST_LOW = -0.01  # the lower end of the interval may be this far below zero
-MORE_OVER_REFUSAL = 0.02  # answerable questions that may be declined in addition, as a share
+WORST_REGRESSION = -0.03  # one question in forty of another handbook may go wrong by chance
 _DRAWS = 2000
 
 
@@ -68,21 +67,37 @@ def ask_all(
     """One outcome a pair, through the path that serves."""
     outcomes = []
     for done, pair in enumerate(pairs, 1):
-        answer = _without_its_passage(answerer, pair).answer(pair.question, pair.history)
+        seeing = replace(answerer, retriever=without_its_passage(answerer.retriever, pair))
+        answer = seeing.answer(pair.question, pair.history)
         outcomes.append(outcome_of(pair, answer))
         progress(f"ask the {name} model", done, len(pairs))
     return outcomes
 
 
-def _without_its_passage(answerer: Answerer, pair: QAPair) -> Answerer:
+def ask_both(
+    base: Answerer, tuned: Answerer, pairs: Sequence[QAPair], progress: Progress = silent
+) -> tuple[list[Outcome], list[Outcome]]:
+    """What both do with the same questions. The second half is asked only where the tuned one did better with
+    the first: it has to be better by more than chance, and does not get there from behind.
+    """
+    halves = pairs[::2], pairs[1::2]
+    before, after = (
+        ask_all(arm, halves[0], name, progress) for arm, name in ((base, "current"), (tuned, "tuned"))
+    )
+    if sum(item.right for item in after) > sum(item.right for item in before):
+        before += ask_all(base, halves[1], "current", progress)
+        after += ask_all(tuned, halves[1], "tuned", progress)
+    return before, after
+
+
+def without_its_passage(plain: Retriever, pair: QAPair) -> Retriever:
+    """The retriever that a question is asked through: a contrast question's does not find its passage."""
     if pair.kind != "unanswerable" or not pair.evidence:
-        return answerer
-    plain = answerer.retriever
+        return plain
     quotes = tuple(evidence.quote for evidence in pair.evidence)
-    withholding = WithholdingRetriever(
+    return WithholdingRetriever(
         plain.index, plain.embedder, plain.reader, plain.settings, pair.chunk_id, quotes
     )
-    return replace(answerer, retriever=withholding)
 
 
 def outcome_of(pair: QAPair, answer: Answer) -> Outcome:
@@ -121,16 +136,23 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
 
 
 def difference(base: Sequence[Outcome], tuned: Sequence[Outcome], seed: int) -> Difference:
-    """Of the same questions in the same order."""
-    gains: dict[str, list[float]] = defaultdict(list)
+    """Of the same questions in the same order. Documents are drawn among documents, and topics among topics:
+    how many questions are of which sort was chosen, not found.
+    """
+    gains: dict[bool, dict[str, list[float]]] = {True: defaultdict(list), False: defaultdict(list)}
     for before, after in zip(base, tuned, strict=True):
-        gains[before.group].append(float(after.right) - float(before.right))
-    sums = np.array([sum(values) for values in gains.values()])
-    sizes = np.array([len(values) for values in gains.values()])
-    drawn = np.random.default_rng(seed).integers(len(sums), size=(_DRAWS, len(sums)))
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Difference(round(float(sums.sum() / sizes.sum()), 4), round(float(low), 4), round(float(high), 4))
+        of_documents = before.kind not in ("offtopic", "injection")
+        gains[of_documents][before.group].append(float(after.right) - float(before.right))
+    rng = np.random.default_rng(seed)
+    sums, sizes = np.zeros(_DRAWS + 1), np.zeros(_DRAWS + 1)  # the sample itself last
+    for groups in filter(None, gains.values()):
+        each = np.array([(sum(values), len(values)) for values in groups.values()])
+        drawn = rng.integers(len(each), size=(_DRAWS, len(each)))
+        sums += np.append(each[drawn, 0].sum(axis=1), each[:, 0].sum())
+        sizes += np.append(each[drawn, 1].sum(axis=1), each[:, 1].sum())
+    means = sums / sizes
+    low, high = np.quantile(means[:-1], (0.025, 0.975))
+    return Difference(round(float(means[-1]), 4), round(float(low), 4), round(float(high), 4))
 
 
 def decide(base: Mapping[str, float], tuned: Mapping[str, float], gain: Difference) -> tuple[bool, str]:
@@ -141,8 +163,20 @@ def decide(base: Mapping[str, float], tuned: Mapping[str, float], gain: Differen
     shares = f"{tuned['right']:.1%} of {count} right, {base['right']:.1%} before"
     if gain.mean <= 0:
         return False, f"Not promoted: the tuned model is not better ({shares})."
-    if gain.low <= WORST_LOW:
+    if gain.low <= 0:
         return False, f"Not promoted: the gain may be chance ({interval}); more documents would tell."
-    if rise > MORE_OVER_REFUSAL:
+    if rise > 0:
         return False, f"Not promoted: it declines {rise:.1%} more of the answerable questions."
     return True, f"Promoted: {shares} ({interval})."
+
+
+def kept(base: Mapping[str, float], tuned: Mapping[str, float]) -> tuple[bool, str]:
+    """(nothing lost, what was lost) of what both did with the regression questions; one sentence."""
+    loss = round(tuned["right"] - base["right"], 4)
+    rise = round(tuned.get("over_refusal", 0.0) - base.get("over_refusal", 0.0), 4)
+    count = f"{tuned['questions']:.0f} questions about another handbook"
+    if loss < WORST_REGRESSION:
+        return False, f"Not promoted: of {count} it gets {-loss:.1%} fewer right than before."
+    if rise > -WORST_REGRESSION:
+        return False, f"Not promoted: of {count} it declines {rise:.1%} more that could be answered."
+    return True, ""

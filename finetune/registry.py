@@ -39,6 +39,7 @@ class AdapterEntry:
     created: str  # ISO 8601, UTC
     path: Path
     active: bool = False
+    base_hash: str = ""  # of the weights that the adapter changes
     metrics: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     prompt_hash: str = ""  # of the input rendering that it was trained with
@@ -47,14 +48,19 @@ class AdapterEntry:
 
     def to_json(self) -> dict[str, Any]:
         """The entry as `models list` prints it."""
-        shown = {
+        return {
             "id": self.id,
             "base": self.base,
             "kind": self.kind,
             "active": self.active,
             "created": self.created,
+            "metrics": dict(self.metrics),
+            "base_hash": self.base_hash,
+            "prompt_hash": self.prompt_hash,
+            "data_hash": self.data_hash,
+            "recipe": dict(self.recipe),
+            "environment": dict(self.environment),
         }
-        return {**shown, "metrics": dict(self.metrics)}
 
 
 class Registry:
@@ -91,6 +97,7 @@ class Registry:
         *,
         kind: str,
         base: str,
+        base_hash: str = "",
         metrics: Mapping[str, Any] | None = None,
         recipe: Mapping[str, Any] | None = None,
         prompt_hash: str = "",
@@ -112,6 +119,7 @@ class Registry:
                 "id": adapter_id,
                 "kind": kind,
                 "base": base,
+                "base_hash": base_hash,
                 "created": moment.isoformat(timespec="seconds"),
                 "metrics": dict(metrics or {}),
                 "recipe": dict(recipe or {}),

@@ -229,6 +229,11 @@ class Adapter(BaseModel):
     active: bool
     created: str
     metrics: dict[str, Any]
+    base_hash: str
+    prompt_hash: str
+    data_hash: str
+    recipe: dict[str, Any]
+    environment: dict[str, str]
 
 
 class Adapters(BaseModel):

@@ -99,9 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--kind", choices=KINDS, default="reader")
     command.add_argument("--base", metavar="MODEL", help="model to start from (default: the one in use)")
     command.add_argument("--dataset", metavar="FILE", help="pairs to tune on (default: the newest generated)")
-    command.add_argument(
-        "--recipe", metavar="FILE", help="YAML over a recipe's defaults, of causal and seq2seq"
-    )
+    command.add_argument("--recipe", metavar="FILE", help="YAML of settings for this run, such as epochs: 2")
 
     command = add("evaluate", "measure arms on a question file and write a report")
     command.add_argument("--questions", required=True, metavar="FILE")
@@ -109,9 +107,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--arms", default="base,tuned", metavar="A,B", help="base, tuned or adapter ids, by comma"
     )
 
-    command = add("models", "list tuned adapters, or change the active one")
-    command.add_argument("action", choices=("list", "activate", "rollback"))
-    command.add_argument("id", nargs="?", help="adapter id, for activate")
+    command = add("models", "list tuned adapters, change the active one, or export one")
+    command.add_argument("action", choices=("list", "activate", "rollback", "export"))
+    command.add_argument("id", nargs="?", help="adapter id, for activate and export")
+    command.add_argument("--to", metavar="FOLDER", help="for export: a new folder")
+    command.add_argument(
+        "--as", dest="form", choices=("merged", "onnx", "gguf"), default="merged", help="for export"
+    )
     command.add_argument("--kind", choices=KINDS, default="reader", help="for rollback (default reader)")
 
     command = add("export", "turn the interaction log into questions to measure by, or pairs to tune on")
@@ -194,8 +196,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = build_parser()
     arguments = parser.parse_args(argv)
-    if arguments.command == "models" and (arguments.action == "activate") != (arguments.id is not None):
-        parser.error("`models activate` needs an adapter id; `list` and `rollback` take none")
+    if arguments.command == "models":
+        if (arguments.action in ("activate", "export")) != (arguments.id is not None):
+            parser.error("`models activate` and `export` need an adapter id; `list` and `rollback` take none")
+        if (arguments.action == "export") != (arguments.to is not None):
+            parser.error("`models export` needs --to FOLDER; the other actions take none")
     if arguments.command == "jobs" and (arguments.action == "list") != (arguments.id is None):
         parser.error("`jobs show` and `jobs cancel` need a job id; `list` takes none")
     return arguments

@@ -105,16 +105,19 @@ def import_qa(settings: Settings, arguments: argparse.Namespace) -> Result:
 
 def retrain(settings: Settings, arguments: argparse.Namespace) -> Result:
     from core.bootstrap import Inhouse
-    from finetune import tuning
+    from finetune import recipe_file, tuning
 
-    dataset = Path(arguments.dataset) if arguments.dataset else None
+    recipe = Path(arguments.recipe) if arguments.recipe else None
+    if recipe and arguments.kind == tuning.KIND:  # whose recipe is a section of the settings
+        changed = recipe_file.with_recipe(settings.finetune, recipe)
+        settings, recipe = settings.model_copy(update={"finetune": changed}), None
     with closing(Inhouse(settings)) as inhouse:
         report = tuning.retrain(
             inhouse,
             kind=arguments.kind,
             base=arguments.base,
-            dataset=dataset,
-            recipe=Path(arguments.recipe) if arguments.recipe else None,
+            dataset=Path(arguments.dataset) if arguments.dataset else None,
+            recipe=recipe,
             progress=console(),
         )
     payload = report.to_json()
@@ -137,6 +140,11 @@ def models(settings: Settings, arguments: argparse.Namespace) -> Result:
     from service import adapters
 
     registry = adapters.registry_of(settings)
+    if arguments.action == "export":
+        from finetune import export as exports
+
+        exported = exports.export(registry.get(arguments.id), Path(arguments.to), arguments.form, settings)
+        return Result(exported.to_json(), presenting.model_exported(exported.to_json()))
     if arguments.action == "activate":
         registry.activate(arguments.id)
     elif arguments.action == "rollback":

@@ -143,6 +143,11 @@ def models(payload: Mapping[str, Any]) -> str:
     return table(rows)
 
 
+def model_exported(payload: Mapping[str, Any]) -> str:
+    size = payload["bytes"] / 1e6
+    return f"{payload['adapter']} written to {payload['to']} ({', '.join(payload['files'])}; {size:.1f} MB)."
+
+
 def key_created(payload: Mapping[str, Any]) -> str:
     return (
         f"{payload['key']}\n\n"
@@ -204,6 +209,8 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 def _figure(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, list):
+        return "; ".join(_figure(item) for item in value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_figure(item)}" for key, item in value.items())
     return f"{value:.3f}" if isinstance(value, float) else str(value)

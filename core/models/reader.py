@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from core.errors import ModelError
-from core.models.embedder import packaged_model
+from core.errors import AdapterMismatchError, ModelError
+from core.models.embedder import PACKAGED_NAME, packaged_model
 from core.types import Chunk
 from core.units import Unit, plain
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SHIPPED_ADAPTER = Path(__file__).parent / "base_reader"
 MAX_TOKENS = 256
+WHOLE = "model.safetensors"  # of a reader that was tuned or exported whole, in place of an adapter
+_WEIGHTS = ("adapter_model.safetensors", WHOLE)
 INPUT_FORMAT = "title > headings: lead: unit"  # changes whenever the rendering below does
 
 
@@ -63,41 +65,76 @@ def new_cross_encoder() -> CrossEncoder:
     return encoder
 
 
+def whole_cross_encoder(folder: Path) -> CrossEncoder:
+    """A reader that was saved with all its weights. Raises what loading it raises."""
+    from sentence_transformers import CrossEncoder
+
+    encoder: CrossEncoder = CrossEncoder(
+        str(folder),
+        max_length=MAX_TOKENS,
+        local_files_only=True,
+        model_kwargs={"attn_implementation": "eager"},
+    )
+    return encoder
+
+
+@cache
+def base_hash() -> str:
+    """Of the weights and the tokenizer that adapters are made for."""
+    digest = hashlib.sha256()
+    for name in ("model.safetensors", "tokenizer.json", "config.json"):
+        digest.update((packaged_model() / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def reader_card() -> dict[str, Any]:
+    """What a reader says it was made for; compared when one is loaded."""
+    return {
+        "kind": "reader",
+        "base": PACKAGED_NAME,
+        "base_hash": base_hash(),
+        "input_format": format_hash(),
+    }
+
+
 class Reader:
-    """A Reranker over one adapter folder, merged into the base weights when it is loaded."""
+    """A Reranker over one adapter folder, merged into the base weights when it is loaded.
+
+    The folder may hold a whole model instead, as `method: full` and `models export --as merged` write it.
+    """
 
     def __init__(self, adapter: Path = SHIPPED_ADAPTER) -> None:
         self.adapter = adapter
 
     @cached_property
     def id(self) -> str:
-        weights = self.adapter / "adapter_model.safetensors"
-        if not weights.is_file():
+        weights = next(
+            (file for name in _WEIGHTS if (file := self.adapter / name).is_file()),
+            None,
+        )
+        if weights is None:
             raise ModelError(f"There is no reader adapter at {self.adapter}. See `inhouse models list`.")
         return f"reader-{hashlib.sha256(weights.read_bytes()).hexdigest()[:10]}"
 
     @cached_property
     def _model(self) -> CrossEncoder:
         import torch
-        from peft import PeftModel
         from safetensors import SafetensorError
 
         from core.models.precision import inference_dtype, pad_to_few_lengths
 
-        _check_format(self.adapter)
-        model = new_cross_encoder()
-        network = model[0].model
-        assert isinstance(network, torch.nn.Module)
+        check_card(self.adapter)
         try:
-            tuned = PeftModel.from_pretrained(network, str(self.adapter))
+            model = merged_cross_encoder(self.adapter)
         except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
             raise ModelError(
                 f"The reader adapter at {self.adapter} cannot be loaded ({error}). Activate another one with "
                 "`inhouse models activate ID`."
             ) from error
-        merged = tuned.merge_and_unload()
         pad_to_few_lengths(model)
-        model[0].model = merged.to(inference_dtype())
+        network = model[0].model
+        assert isinstance(network, torch.nn.Module)
+        model[0].model = network.to(inference_dtype())
         model.train(False)
         return model
 
@@ -121,13 +158,39 @@ class Reader:
         return [float(logit) for logit in logits.float().cpu()]
 
 
-def _check_format(adapter: Path) -> None:
-    card = adapter / "card.json"
-    if not card.is_file():
+def merged_cross_encoder(adapter: Path) -> CrossEncoder:
+    """The adapter's reader in float32 with plain weights. Raises what loading it raises."""
+    import torch
+    from peft import PeftModel
+
+    if (adapter / WHOLE).is_file():
+        return whole_cross_encoder(adapter)
+    model = new_cross_encoder()
+    network = model[0].model
+    assert isinstance(network, torch.nn.Module)
+    model[0].model = PeftModel.from_pretrained(network, str(adapter)).merge_and_unload()
+    return model
+
+
+def check_card(adapter: Path) -> None:
+    """Raises AdapterMismatchError where the adapter was trained for another base or input format.
+
+    A folder without a card, or one written before these fields were, is taken as it is.
+    """
+    file = adapter / "card.json"
+    if not file.is_file():
         return
-    stored = json.loads(card.read_text(encoding="utf-8")).get("input_format")
-    if stored and stored != format_hash():
-        raise ModelError(
-            f"The reader adapter at {adapter} was trained with another input format "
-            f"({stored}, now {format_hash()}). Train it again with `inhouse retrain`."
-        )
+    try:
+        card = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise AdapterMismatchError(
+            f"The card of the reader adapter at {adapter} is damaged ({error}). Train it again with "
+            "`inhouse retrain`."
+        ) from error
+    for name, ours in reader_card().items():
+        stored = card.get(name, ours)
+        if stored != ours:
+            raise AdapterMismatchError(
+                f"The reader adapter at {adapter} was trained with another {name.replace('_', ' ')} "
+                f"({stored}, now {ours}). Train it again with `inhouse retrain`."
+            )

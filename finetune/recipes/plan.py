@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.errors import InvalidInputError
+from finetune.estimate import Estimate, estimate
 from finetune.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -14,26 +15,18 @@ if TYPE_CHECKING:
 
     from finetune.generating_data import Example
 
-_ADAM_BYTES = 12  # gradient and two moments, 4 bytes each
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
-    parameters: int
-    trainable: int
+    costs: Estimate  # of all epochs, padding not counted in its tokens
     examples: int
-    tokens: int  # of all epochs, padding not counted
     trained_share: float  # of the tokens that the loss is taken over
     micro_batch: int  # examples computed at once on a device
     accumulated: int  # micro-batches a step
-    memory_gb: float  # rough
-    teraflop: float  # rough
 
     def text(self) -> str:
         return (
-            f"{self.parameters / 1e6:.1f}M weights, {self.trainable / 1e6:.2f}M trained; {self.examples} "
-            f"examples, {self.tokens} tokens in all epochs, {self.trained_share:.1%} of them trained; about "
-            f"{self.memory_gb:.1f} GB and {self.teraflop:.3g} TFLOP"
+            f"{self.examples} examples, the loss over {self.trained_share:.1%} of their tokens; "
+            f"{self.costs.line()}"
         )
 
 
@@ -66,34 +59,12 @@ def check_ends(examples: Sequence[Example], end_token: int) -> None:
 
 
 def plan_of(model: torch.nn.Module, examples: Sequence[Example], recipe: Recipe, *, devices: int = 1) -> Plan:
-    """Memory by Korthikanti et al. 2022 (arXiv 2205.05198, equation 1), arithmetic by Kaplan et al. 2020
-    (arXiv 2001.08361): 2 operations a weight and token forward, twice that backward; with an adapter, the
-    frozen weights' own gradients are not computed.
-    """
-    config: Any = model.config
-    parameters = sum(weight.numel() for weight in model.parameters())
-    trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    held = sum(weight.numel() * weight.element_size() for weight in model.parameters())
+    """Of a run over all epochs. Activations that are computed twice (`checkpointing`) need less memory."""
     micro, accumulated = micro_batches(examples, recipe, devices)
-    per_epoch = sum(example.length for example in examples)
-    tokens = round(per_epoch * recipe.epochs)
     longest = max(example.length for example in examples)
-    hidden = int(getattr(config, "hidden_size", 0) or getattr(config, "d_model", 0))
-    layers = int(getattr(config, "num_hidden_layers", 0)) + int(getattr(config, "num_decoder_layers", 0) or 0)
-    heads = int(getattr(config, "num_attention_heads", 0) or getattr(config, "num_heads", 0))
-    half_precision_bytes = longest * micro * layers * (34 * hidden + 5 * heads * longest)
-    activations = half_precision_bytes * 2 / (layers if recipe.checkpointing and layers else 1)
-    return Plan(
-        parameters=parameters,
-        trainable=trainable,
-        examples=len(examples),
-        tokens=tokens,
-        trained_share=trained_share(examples),
-        micro_batch=micro,
-        accumulated=accumulated,
-        memory_gb=round((held + trainable * _ADAM_BYTES + activations) / 1e9, 2),
-        teraflop=float(f"{tokens * (4 * parameters + 2 * trainable) / 1e12:.3g}"),
-    )
+    tokens = round(sum(example.length for example in examples) * recipe.epochs)
+    costs = estimate(model, tokens=tokens, batch_tokens=micro * longest, sequence=longest)
+    return Plan(costs, len(examples), trained_share(examples), micro, accumulated)
 
 
 def micro_batches(examples: Sequence[Example], recipe: Recipe, devices: int) -> tuple[int, int]:

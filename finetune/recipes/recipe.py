@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from core.errors import ConfigurationError, InvalidInputError
+from core.errors import ConfigurationError
 from core.settings import Section
+from finetune.recipe_file import with_recipe
 
 Method = Literal["lora", "rslora", "dora", "full"]
 
@@ -68,25 +68,4 @@ def load_recipe(kind: str, path: Path | None = None) -> Recipe:
     """
     if kind not in DEFAULTS:
         raise ConfigurationError(f"There is no recipe of kind {kind!r}: {', '.join(DEFAULTS)}.")
-    given = _read(path) if path else {}
-    if unknown := sorted(set(given) - set(Recipe.model_fields)):
-        raise ConfigurationError(
-            f"{path}: there is no setting {unknown[0]!r} in a recipe. There are: "
-            f"{', '.join(Recipe.model_fields)}."
-        )
-    try:
-        return Recipe.model_validate({**DEFAULTS[kind].model_dump(), **given})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "the recipe"
-        raise ConfigurationError(f"{path}: {name} is wrong: {first['msg']}.") from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        read = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidInputError(f"The recipe {path} cannot be read: {error}") from error
-    if not isinstance(read or {}, dict):
-        raise InvalidInputError(f"The recipe {path} is no mapping of names to values, like `rank: 8`.")
-    return {str(name): value for name, value in (read or {}).items()}
+    return with_recipe(DEFAULTS[kind], path) if path else DEFAULTS[kind]

@@ -248,7 +248,7 @@ def run(trainer: Any, plan: Plan, local: LocalModel, out: Path) -> Trained:
     judged = [row for row in state.log_history if _BEST in row]
     best: dict[str, Any] = max(judged, key=lambda row: row[_BEST], default={})
     begun = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
-    computed = plan.tokens * (state.global_step - begun) / max(1, state.max_steps)
+    computed = plan.costs.tokens * (state.global_step - begun) / max(1, state.max_steps)
     return Trained(
         plan=plan,
         steps=state.global_step,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ModelError
-from core.models.reader import SHIPPED_ADAPTER, Reader, heading_line, unit_input
+from core.errors import AdapterMismatchError, ModelError
+from core.models.reader import SHIPPED_ADAPTER, Reader, base_hash, heading_line, unit_input
 from core.types import Chunk
 from core.units import split_units
 
@@ -83,5 +83,16 @@ def test_an_adapter_of_another_input_format_is_refused(tmp_path: Path) -> None:
     shutil.copytree(SHIPPED_ADAPTER, other)
     card = json.loads((other / "card.json").read_text(encoding="utf-8"))
     (other / "card.json").write_text(json.dumps({**card, "input_format": "older"}), encoding="utf-8")
-    with pytest.raises(ModelError, match="another input format"):
+    with pytest.raises(AdapterMismatchError, match="another input format"):
+        Reader(other).score("a", ["b"])
+
+
+def test_an_adapter_of_another_base_is_refused(tmp_path: Path) -> None:
+    """Also where the name is the same: the hash is of weights and tokenizer."""
+    other = tmp_path / "adapter"
+    shutil.copytree(SHIPPED_ADAPTER, other)
+    card = json.loads((other / "card.json").read_text(encoding="utf-8"))
+    assert card["base_hash"] == base_hash()
+    (other / "card.json").write_text(json.dumps({**card, "base_hash": "0" * 16}), encoding="utf-8")
+    with pytest.raises(AdapterMismatchError, match="another base hash"):
         Reader(other).score("a", ["b"])

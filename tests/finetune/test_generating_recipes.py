@@ -81,8 +81,8 @@ def test_the_plan_is_told_before_the_first_step_and_progress_after(llama: Taught
     assert any(
         line.startswith("plan") and "trained" in line and "TFLOP" in line for line in llama.told[:first]
     )
-    assert plan.parameters == plan.trainable
-    assert plan.teraflop == pytest.approx(6 * plan.parameters * plan.tokens / 1e12, rel=0.01)
+    assert plan.costs.parameters == plan.costs.trained
+    assert 0 < plan.trained_share < 1
     assert llama.told.count(f"train {llama.trained.steps}/{llama.trained.steps} ") == 1
 
 
@@ -112,7 +112,7 @@ def train_adapter(
 def test_an_adapter_changes_what_the_base_does_and_is_taken_out_again(llama: Taught, tmp_path: Path) -> None:
     given = answering_anyway(lessons(160, 3))
     trained = train_adapter(llama.folder, tmp_path, given, ADAPTER)
-    assert trained.plan.trainable < trained.plan.parameters / 2
+    assert trained.plan.costs.trained < trained.plan.costs.parameters / 2
     refused = [lesson for lesson in UNSEEN if lesson[1] == NOT_COVERED][:6]
     settings = settings_for(llama.folder)
     base = LocalGenerator(settings, load_local(settings))

@@ -5,7 +5,17 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from core.types import Answer, AnswerType, Citation, Evidence
-from finetune.promotion import Difference, Outcome, ask_all, decide, difference, outcome_of, summary
+from finetune.promotion import (
+    Difference,
+    Outcome,
+    ask_all,
+    ask_both,
+    decide,
+    difference,
+    kept,
+    outcome_of,
+    summary,
+)
 from tests.finetune.building import SmallInhouse, handbook, pair, small_inhouse
 
 ROW = "| Breakfast | €12 | before 07:00 |"
@@ -18,6 +28,13 @@ def outcomes(rights: Sequence[int], kind: str = "answerable", answered: bool = T
 
 def answer(kind: AnswerType = "answer", quote: str = "") -> Answer:
     return Answer("text", kind, (Citation(1, "travel.md", "Travel", "", quote, 0.9),) if quote else ())
+
+
+class Nothing:
+    """Finds that nothing answers."""
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        return [-9.0] * len(texts)
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +96,9 @@ BASE = {"questions": 100.0, "right": 0.6, "over_refusal": 0.05}
     ("tuned", "gain", "promoted", "said"),
     [
         ({"right": 0.7, "over_refusal": 0.05}, Difference(0.1, 0.02, 0.18), True, "Promoted: 70.0% of 100"),
-        ({"right": 0.7, "over_refusal": 0.07}, Difference(0.1, 0.02, 0.18), True, "Promoted"),
-        ({"right": 0.61, "over_refusal": 0.05}, Difference(0.01, -0.009, 0.03), True, "Promoted"),
+        ({"right": 0.7, "over_refusal": 0.03}, Difference(0.1, 0.02, 0.18), True, "Promoted"),
+        ({"right": 0.7, "over_refusal": 0.0667}, Difference(0.1, 0.02, 0.18), False, "declines 1.7% more"),
+        ({"right": 0.61, "over_refusal": 0.05}, Difference(0.01, 0.0, 0.03), False, "may be chance"),
         ({"right": 0.6, "over_refusal": 0.05}, Difference(0.0, 0.0, 0.0), False, "not better"),
         ({"right": 0.5, "over_refusal": 0.05}, Difference(-0.1, -0.2, 0.0), False, "not better"),
         ({"right": 0.65, "over_refusal": 0.05}, Difference(0.05, -0.02, 0.12), False, "may be chance"),
@@ -96,11 +114,47 @@ def test_only_a_better_adapter_that_declines_no_more_is_promoted(
     assert reason.endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("tuned", "nothing_lost", "said"),
+    [
+        ({"right": 0.6, "over_refusal": 0.05}, True, ""),
+        ({"right": 0.575, "over_refusal": 0.05}, True, ""),  # one question of forty
+        ({"right": 0.55, "over_refusal": 0.05}, False, "5.0% fewer right"),
+        ({"right": 0.6, "over_refusal": 0.13}, False, "declines 8.0% more"),
+    ],
+)
+def test_what_was_lost_on_another_handbook_is_told(
+    tuned: dict[str, float], nothing_lost: bool, said: str
+) -> None:
+    decision, reason = kept({**BASE, "questions": 40.0}, {"questions": 40.0, **tuned})
+    assert decision is nothing_lost
+    assert said in reason
+
+
 def test_an_answerable_question_is_right_where_its_row_is_cited(inhouse: SmallInhouse) -> None:
     asked = pair(
         "q", "what is the limit for breakfast", evidence=(Evidence("travel.md", ROW),), chunk_id="travel-0"
     )
     assert ask_all(inhouse.answerer, [asked], "current") == [Outcome("answerable", "a", True, True)]
+
+
+def test_the_second_half_is_asked_only_of_a_model_that_does_better_with_the_first(
+    inhouse: SmallInhouse,
+) -> None:
+    evidence = (Evidence("travel.md", ROW),)
+    asked = [
+        pair(f"q{number}", "what is the limit for breakfast", document=f"d{number}", evidence=evidence)
+        for number in range(6)
+    ]
+    blind = inhouse.answerer_with(Nothing())
+    before, after = ask_both(blind, inhouse.answerer, asked)
+    assert [item.group for item in before] == [item.group for item in after]
+    assert {item.group for item in after} == {f"d{number}" for number in range(6)}
+    assert all(item.right for item in after)
+    assert not any(item.right for item in before)
+    same, again = ask_both(inhouse.answerer, inhouse.answerer, asked)
+    assert same == again
+    assert len(same) == 3
 
 
 def test_a_contrast_question_does_not_see_its_passage(inhouse: SmallInhouse) -> None:

@@ -55,6 +55,6 @@ def test_a_missing_file_and_another_kind_are_named(tmp_path: Path) -> None:
 
 def test_the_recipe_in_the_docs_is_the_default(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text(encoding="utf-8")
-    shown = text.partition("```yaml\n")[2].partition("```")[0]
+    shown = text.partition("## Generating models")[2].partition("```yaml\n")[2].partition("```")[0]
     assert "rank: 16" in shown
     assert load_recipe("causal", file(tmp_path, shown)) == CAUSAL

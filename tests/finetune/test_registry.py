@@ -38,6 +38,7 @@ def test_an_added_adapter_is_moved_in_and_keeps_what_it_was_made_of(tmp_path: Pa
         folder,
         kind="reader",
         base="shipped",
+        base_hash="b1",
         metrics={"right": 0.9},
         recipe={"epochs": 2},
         prompt_hash="p1",
@@ -49,7 +50,8 @@ def test_an_added_adapter_is_moved_in_and_keeps_what_it_was_made_of(tmp_path: Pa
     assert not folder.exists()
     (entry,) = registry.list()
     assert (entry.path / "adapter_model.safetensors").read_text() == "weights"
-    assert (entry.prompt_hash, entry.data_hash, entry.environment) == ("p1", "d1", {"torch": "2.13.0"})
+    assert (entry.base_hash, entry.prompt_hash, entry.data_hash) == ("b1", "p1", "d1")
+    assert entry.environment == {"torch": "2.13.0"}
     assert entry.to_json() == {
         "id": adapter_id,
         "base": "shipped",
@@ -57,6 +59,11 @@ def test_an_added_adapter_is_moved_in_and_keeps_what_it_was_made_of(tmp_path: Pa
         "active": False,
         "created": "2026-11-03T09:30:00+00:00",
         "metrics": {"right": 0.9},
+        "base_hash": "b1",
+        "prompt_hash": "p1",
+        "data_hash": "d1",
+        "recipe": {"epochs": 2},
+        "environment": {"torch": "2.13.0"},
     }
 
 

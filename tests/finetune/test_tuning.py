@@ -14,13 +14,17 @@ from core.answering import Answerer
 from core.bootstrap import Inhouse
 from core.errors import ConfigurationError, IndexEmptyError, InvalidInputError, UnknownModelError
 from core.interfaces import Reranker
+from core.models.reader import base_hash
+from core.progress import Progress
 from core.settings import FinetuneSettings
 from core.types import Chunk, QAPair
 from finetune import datasets, tuning
 from finetune.generation import default_dataset, generate_qa
+from finetune.promotion import Outcome
 from finetune.recipes.reader import ReaderGroup, TrainReport
 from finetune.registry import Registry
 from finetune.tuning import RetrainReport, retrain
+from finetune.workspace import workspace
 from tests.fakes import FakeReranker
 from tests.finetune.building import SmallInhouse, chunk, small_inhouse
 from tests.finetune.test_datasets import many_pairs
@@ -88,6 +92,7 @@ def run(
     inhouse: SmallInhouse, before: Reranker, after: Reranker, recipe: Recipe | None = None, **given: Any
 ) -> RetrainReport:
     inhouse.__dict__["answerer"] = inhouse.answerer_with(before)
+    given = {"calibrate": None, "regress": None, **given}
     return retrain(inhouse, train=recipe or Recipe(), arm=arm_of(after), **given)
 
 
@@ -100,7 +105,9 @@ def test_a_better_adapter_is_registered_and_activated(inhouse: SmallInhouse) -> 
     assert active is not None
     assert active.id == report.adapter
     assert (active.path / "adapter_model.safetensors").read_text() == "tuned"
-    assert active.environment.keys() >= {"torch", "peft"}
+    assert active.environment.keys() >= {"python", "machine", "torch", "peft"}
+    assert active.base_hash == base_hash()
+    assert active.metrics["seconds"] <= report.seconds
     assert active.data_hash == datasets.data_hash(datasets.load(default_dataset(inhouse.settings)))
     assert json.loads(json.dumps(report.to_json())).keys() == {
         "adapter",
@@ -156,9 +163,9 @@ def test_a_contrast_group_has_no_positive_and_not_its_evidence(one_run: Run) -> 
         assert not any(quote in text for text in group.negatives)
 
 
-def test_as_many_practice_groups_are_mixed_in(one_run: Run) -> None:
+def test_half_as_many_practice_groups_are_mixed_in(one_run: Run) -> None:
     training = one_run.report.metrics["training"]
-    assert training["replayed"] == training["groups"] > 30
+    assert training["replayed"] == round(training["groups"] / 2) > 15
 
 
 def test_two_runs_train_on_the_same_groups_in_the_same_order(inhouse: SmallInhouse, one_run: Run) -> None:
@@ -234,6 +241,53 @@ def test_a_broken_training_run_leaves_nothing_behind(inhouse: SmallInhouse) -> N
     assert list(inhouse.settings.adapters_dir.iterdir()) == []
 
 
+def test_an_adapter_that_is_worse_about_another_handbook_does_not_serve(inhouse: SmallInhouse) -> None:
+    asked: list[str] = []
+
+    def forgetful(_: Inhouse, tuned: Path, __: Progress) -> tuple[list[Outcome], list[Outcome]]:
+        asked.append(tuned.name)
+        right = [Outcome("answerable", f"doc{number}", True, True) for number in range(10)]
+        return right, [*right[1:], Outcome("answerable", "doc0", True, False)]
+
+    report = run(inhouse, Backwards(), FakeReranker(), regress=forgetful)
+    assert not report.promoted
+    assert "another handbook it gets 10.0% fewer right" in report.reason
+    assert report.metrics["regression"]["tuned"]["right"] == 0.9
+    run(inhouse, FakeReranker(), FakeReranker(), regress=forgetful)
+    assert asked == ["adapter"]  # only of one that would be promoted otherwise
+
+
+def test_what_is_put_aside_is_of_other_documents_than_the_rest() -> None:
+    pairs = many_pairs(300)
+    parts = tuning.split(pairs, SETTINGS)
+    assert min(parts.sizes().values()) > 10
+    sides = [parts.learned, parts.aside, parts.held_out]
+    assert sum(map(len, sides)) == len(pairs)
+    for number, side in enumerate(sides):
+        datasets.check_disjoint(side, [pair for other in sides[number + 1 :] for pair in other])
+
+
+def test_of_few_pairs_none_is_put_aside() -> None:
+    assert tuning.split(many_pairs(60), SETTINGS).aside == []
+
+
+@pytest.mark.parametrize(("fault", "left"), [(KeyboardInterrupt(), True), (InvalidInputError("no"), False)])
+def test_an_interrupted_run_leaves_its_folder_and_a_failed_one_does_not(
+    tmp_path: Path, fault: BaseException, left: bool
+) -> None:
+    with pytest.raises(type(fault)), workspace(tmp_path, "k"):
+        raise fault
+    assert (tmp_path / ".training-k").exists() is left
+
+
+def test_the_same_training_does_not_run_twice_at_a_time(tmp_path: Path) -> None:
+    with workspace(tmp_path, "k"):
+        second = workspace(tmp_path, "k")
+        with pytest.raises(InvalidInputError, match="under way"):
+            second.__enter__()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_of_another_format_is_tuned_on_as_far_as_the_documents_hold_its_answers(
     inhouse: SmallInhouse, tmp_path: Path
 ) -> None:
@@ -243,7 +297,7 @@ def test_a_file_of_another_format_is_tuned_on_as_far_as_the_documents_hold_its_a
     (tmp_path / "qa.csv").write_text("\n".join(lines) + "\n")
     recipe = Recipe()
     report = run(inhouse, FakeReranker(), FakeReranker(), recipe, dataset=tmp_path / "qa.csv")
-    assert report.metrics["pairs"] == {"learned": 4, "held_out": 2, "ungrounded": 1}
+    assert report.metrics["pairs"] == {"learned": 4, "aside": 0, "held_out": 2, "ungrounded": 1}
     asked = {group.question: group for group in recipe.groups}
     taught = [group for question, group in asked.items() if question in dict(said)]
     assert len(taught) == 4

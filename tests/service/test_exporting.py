@@ -274,7 +274,8 @@ def test_retrain_learns_from_what_people_confirmed_and_corrected(tmp_path: Path)
         pairs, _ = log.export()
         assert len(pairs) == 7
         recipe = Recipe()
-        retrain(inhouse, dataset=log.file, train=recipe, arm=arm_of(FakeReranker()))
+        stand_ins = {"train": recipe, "arm": arm_of(FakeReranker()), "calibrate": None, "regress": None}
+        retrain(inhouse, dataset=log.file, **stand_ins)
     learned, held_out = datasets.split_by_document(pairs, settings.test_share, settings.seed)
     groups = {group.question: group for group in recipe.groups}
     for pair in learned:
