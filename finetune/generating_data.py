@@ -22,11 +22,10 @@ from core.models.encoding import PromptEncoder, fit
 from core.progress import Progress, silent
 from core.prompts import NOT_COVERED, Asked
 from core.reading import first_hits, fold, read
-from core.retrieval import Retriever
 from core.support import Beginning, Sentence
 from core.types import Chunk, Hit, QAPair
 from finetune.datasets import ANSWERABLE_KINDS
-from finetune.promotion import WithholdingRetriever
+from finetune.promotion import without_its_passage
 from finetune.reader_data import evidence_units
 from finetune.recipes.recipe import Recipe
 from finetune.refusals import contrast
@@ -138,7 +137,7 @@ class ExampleMaker:
 
     def _read(self, pair: QAPair) -> tuple[str, Reading]:
         """(question as it is searched for, what the model would be shown)."""
-        retriever = self._retriever(pair)
+        retriever = without_its_passage(self.inhouse.retriever, pair)
         question = retriever.understood(standalone(pair.question, pair.history))
         k = self.inhouse.settings.answering.context_chunks
         reading = first_hits(retriever.read(question, retriever.fuse(question)), k)
@@ -147,15 +146,6 @@ class ExampleMaker:
         missed = [Hit(chunk, reading.hits[-1].score) for chunk in self._gold(pair)] if reading.hits else []
         hits = [*reading.hits[: max(1, k - len(missed))], *missed]
         return question, read(question, hits, self.inhouse.reranker)
-
-    def _retriever(self, pair: QAPair) -> Retriever:
-        plain = self.inhouse.retriever
-        if pair.kind != "unanswerable" or not pair.evidence:
-            return plain
-        quotes = tuple(evidence.quote for evidence in pair.evidence)
-        return WithholdingRetriever(
-            plain.index, plain.embedder, plain.reader, plain.settings, pair.chunk_id, quotes
-        )
 
     def _gold(self, pair: QAPair) -> list[Chunk]:
         """A chunk for each piece of evidence, which retrieval missed."""
