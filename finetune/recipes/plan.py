@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from finetune.generating_data import Example
 
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     costs: Estimate  # of all epochs, padding not counted in its tokens
