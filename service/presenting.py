@@ -9,6 +9,14 @@ from typing import Any
 
 _READ = 300  # characters of a question or answer in a sample
 _SAID = (("Q", "question"), ("A", "answer"))
+_SHARES = {
+    "right": "Held-out questions done right",
+    "evidence_cited": "Evidence cited",
+    "over_refusal": "Declined though answerable",
+    "unanswerable_refused": "Unanswerable declined",
+    "offtopic_refused": "Off-topic redirected",
+    "injection_refused": "Attempts to take over refused",
+}
 
 
 def _wrap(text: str, indent: str = "") -> str:
@@ -127,9 +135,15 @@ def purged(payload: Mapping[str, Any]) -> str:
 
 
 def retrained(payload: Mapping[str, Any]) -> str:
-    figures = "\n".join(f"  {name}: {_figure(value)}" for name, value in payload["metrics"].items())
+    """The verdict, and a row for each share that both arms have; the rest is in `models list --json`."""
     head = f"Adapter {payload['adapter']}: {payload['reason']} ({payload['seconds']:.0f} s)"
-    return f"{head}\n{figures}" if figures else head
+    base, tuned = (payload["metrics"].get(arm, {}) for arm in ("base", "tuned"))
+    rows = [
+        [_SHARES[name], f"{base[name]:.1%}", f"{tuned[name]:.1%}"]
+        for name in _SHARES
+        if name in base and name in tuned
+    ]
+    return f"{head}\n\n{table([['', 'before', 'tuned'], *rows])}" if rows else head
 
 
 def models(payload: Mapping[str, Any]) -> str:
@@ -204,13 +218,3 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _figure(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, list):
-        return "; ".join(_figure(item) for item in value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_figure(item)}" for key, item in value.items())
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
