@@ -277,8 +277,8 @@ def _citations(draft: Draft, reading: Reading) -> tuple[Citation, ...]:
 
 
 def _own_words(unit: Unit, chunk: Chunk) -> str:
-    """The unit as it stands in the file: of a row that was an HTML table's, its longest cell."""
+    """The unit as it stands in the file: of a row that was an HTML table's, its longest cell or list item."""
     if unit.kind != "row" or not chunk.metadata.get("rewritten"):
         return unit.text
-    parts = re.split(r"(?<!\\)\|", unit.text)
+    parts = re.split(r"(?<!\\)\||;\s", unit.text)
     return max((part.strip() for part in parts), key=len)

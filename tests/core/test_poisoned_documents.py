@@ -92,10 +92,17 @@ def test_an_attempt_that_is_split_over_two_turns_is_blocked(inhouse: Inhouse) ->
     assert answer.answer_type in ("blocked", "off_topic", "no_answer")
 
 
-def test_a_row_of_an_html_table_is_quoted_in_the_files_own_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "All engineers and cross functional partners",
+        "<ul><li>All engineers and cross functional partners</li><li>Guests</li></ul>",
+    ],
+)
+def test_a_row_of_an_html_table_is_quoted_in_the_files_own_words(cell: str, tmp_path: Path) -> None:
     text = (
         "# Channels\n\n<table>\n<tr><td>Channel</td><td>Audience of the channel</td></tr>\n"
-        "<tr><td>#discuss\n</td><td>All engineers and cross functional partners</td></tr>\n</table>\n"
+        f"<tr><td>#discuss\n</td><td>{cell}</td></tr>\n</table>\n"
     )
     (tmp_path / "chat.md").write_text(text)
     settings = Settings(data_dir=tmp_path / "data")
