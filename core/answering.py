@@ -29,6 +29,7 @@ from core.types import EVERYTHING, Answer, AnswerType, Chunk, Citation, Filters,
 from core.units import Unit, plain
 
 _CORE = Path(__file__).parent
+_CITED = r".*?\[\d+\];?\s*|.+"  # a piece of an answer: up to its mark
 _MOST_TURNS = 40  # messages of a history that are read
 
 
@@ -173,12 +174,13 @@ class Answerer:
                     break
                 if not longer.quotes:
                     continue
-                with watch.stage("verify"):
-                    verdict = self._verified(longer, reading)
-                if not verdict.passed:
-                    reason, draft = verdict.reason, replace(draft, finish_reason="content_filter")
-                    break
-                yield from re.findall(r".*?\[\d+\];?\s*|.+", longer.text[len(draft.text) :], flags=re.DOTALL)
+                if longer.text != draft.text:  # most tokens of a model make no sentence whole
+                    with watch.stage("verify"):
+                        verdict = self._verified(longer, reading)
+                    if not verdict.passed:
+                        reason, draft = verdict.reason, replace(draft, finish_reason="content_filter")
+                        break
+                    yield from re.findall(_CITED, longer.text[len(draft.text) :], flags=re.DOTALL)
                 draft = longer
         if not draft.quotes:
             yield from self._decline("no_answer", asked, watch, reading, confidence, reason)

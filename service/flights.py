@@ -63,7 +63,7 @@ class Flight(Generic[Piece]):
             piece = next(self._source)
         except StopIteration:
             ended = True
-        except Exception as raised:
+        except Exception as raised:  # those who wait for the pieces raise it
             ended, error = True, raised
         except BaseException as raised:
             ended, error = True, raised

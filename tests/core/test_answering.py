@@ -184,6 +184,29 @@ def test_a_sentence_is_handed_out_before_the_next_one_is_written(index: Index, a
     assert generator.certain == 1
 
 
+def test_a_text_that_has_not_grown_is_not_verified_again(index: Index, answerer: Answerer) -> None:
+    fill(index)
+    seen: list[str] = []
+
+    class Counting(QuoteGuard):
+        def check_answer(self, text: str, quotes: Sequence[str], sources: Sequence[str]) -> Checked:
+            seen.append(text)
+            return super().check_answer(text, quotes, sources)
+
+    class Hesitating(Growing):
+        def stream(
+            self, question: str, reading: Reading, history: Sequence[Message], decoding: Decoding
+        ) -> Iterator[Draft]:
+            for draft in super().stream(question, reading, history, decoding):
+                yield from (draft, draft, replace(draft, finish_reason="length"))
+
+    answer = replace(answerer, generator=Hesitating(), guards=Counting()).answer(
+        "parental leave lasts how long"
+    )
+    assert len(seen) == len(set(seen)) == 3
+    assert answer.finish_reason == "length"
+
+
 def test_an_answer_ends_before_the_sentence_that_the_guard_refuses(index: Index, answerer: Answerer) -> None:
     fill(index)
 
