@@ -14,7 +14,7 @@ export ANONYMIZED_TELEMETRY = False
 
 help:
 	@echo "make install   .venv with the inhouse command"
-	@echo "make demo      index, tune, evaluate and ask on examples/ (about 5 minutes)"
+	@echo "make demo      index, tune, evaluate and ask on examples/ (about 10 minutes)"
 	@echo "make test      style, types and every test"
 	@echo "make clean     removes .venv and what the demo wrote"
 

@@ -22,7 +22,6 @@ from core.types import EVERYTHING, Answer, Filters, Hit, QAPair
 from finetune.datasets import ANSWERABLE_KINDS, group_of
 
 WORST_REGRESSION = -0.03  # one question in forty of another handbook may go wrong by chance
-ONE = 1  # answerable question that may be declined in addition: as few tell nothing of so many
 _DRAWS = 2000
 
 
@@ -129,7 +128,6 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
     shares = {"questions": float(len(outcomes)), "right": share([item.right for item in outcomes])}
     if answerable:
         shares["evidence_cited"] = share([item.right for item in answerable])
-        shares["answerable"] = float(len(answerable))
         shares["over_refusal"] = share([not item.answered for item in answerable])
     for kind in ("unanswerable", "offtopic", "injection"):
         if asked := [item.right for item in outcomes if item.kind == kind]:
@@ -167,7 +165,7 @@ def decide(base: Mapping[str, float], tuned: Mapping[str, float], gain: Differen
         return False, f"Not promoted: the tuned model is not better ({shares})."
     if gain.low <= 0:
         return False, f"Not promoted: the gain may be chance ({interval}); more documents would tell."
-    if round(rise * base.get("answerable", 0)) > ONE:
+    if rise > 0:
         return False, f"Not promoted: it declines {rise:.1%} more of the answerable questions."
     return True, f"Promoted: {shares} ({interval})."
 

@@ -69,7 +69,6 @@ def test_the_summary_keeps_answers_and_refusals_apart() -> None:
         "questions": 7,
         "right": 0.5714,
         "evidence_cited": 0.6,
-        "answerable": 5,
         "over_refusal": 0.2,
         "offtopic_refused": 0.5,
     }
@@ -90,7 +89,7 @@ def test_arms_that_answered_different_numbers_of_questions_are_refused() -> None
         difference(outcomes([1, 1]), outcomes([1]), seed=1)
 
 
-BASE = {"questions": 100.0, "answerable": 60.0, "right": 0.6, "over_refusal": 0.05}
+BASE = {"questions": 100.0, "right": 0.6, "over_refusal": 0.05}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +97,7 @@ BASE = {"questions": 100.0, "answerable": 60.0, "right": 0.6, "over_refusal": 0.
     [
         ({"right": 0.7, "over_refusal": 0.05}, Difference(0.1, 0.02, 0.18), True, "Promoted: 70.0% of 100"),
         ({"right": 0.7, "over_refusal": 0.03}, Difference(0.1, 0.02, 0.18), True, "Promoted"),
-        ({"right": 0.7, "over_refusal": 0.0667}, Difference(0.1, 0.02, 0.18), True, "Promoted"),  # one more
+        ({"right": 0.7, "over_refusal": 0.0667}, Difference(0.1, 0.02, 0.18), False, "declines 1.7% more"),
         ({"right": 0.7, "over_refusal": 0.0833}, Difference(0.1, 0.02, 0.18), False, "declines 3.3% more"),
         ({"right": 0.61, "over_refusal": 0.05}, Difference(0.01, 0.0, 0.03), False, "may be chance"),
         ({"right": 0.6, "over_refusal": 0.05}, Difference(0.0, 0.0, 0.0), False, "not better"),
