@@ -80,7 +80,7 @@ def compare_arms(arms: dict[str, Sequence[Sample]], *, seed: int = SEED) -> list
             comparison = compare(arms[base], arms[arm], metric, names=(base, arm), seed=seed)
             if comparison is not None:
                 comparisons.append(comparison)
-    return _correct_for_arms(comparisons)
+    return correct_for_arms(comparisons)
 
 
 def compare(
@@ -161,7 +161,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _correct_for_arms(comparisons: Sequence[Comparison]) -> list[Comparison]:
+def correct_for_arms(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Holm's correction of the primary metric's p-values, for the number of arms that are compared."""
     primary = [comparison for comparison in comparisons if comparison.metric == PRIMARY]
     corrected = dict(zip((c.arm for c in primary), holm([c.p_value for c in primary]), strict=True))
     return [

@@ -17,6 +17,7 @@ from core.progress import Progress, silent
 from core.settings import Settings
 from core.types import Answer, Message, QAPair
 from eval.arms import Arm, Bench, open_arms
+from eval.cards import model_cards
 from eval.comparison import SEED, compare_arms
 from eval.metrics import Sample, score, score_error
 from eval.questions import QuestionFile, check_questions, load_questions
@@ -72,23 +73,27 @@ def run(
     folder: Path,
     command: str = "",
     inhouse: Inhouse | None = None,
+    known: Sequence[ArmResult] = (),
     progress: Progress = silent,
     now: datetime | None = None,
 ) -> EvaluationReport:
-    """The same with arms at hand; without `inhouse` the evidence is not looked up in the index."""
-    results = []
+    """The same with arms at hand; without `inhouse` the evidence is not looked up in the index.
+
+    `known`: arms that have answered these questions already; they come first.
+    """
+    results = [*known]
     skipped = dict(bench.skipped)
     for arm in bench.arms:
         try:
             results.append(answer_all(arm, file.questions, progress))
         except ModelError as error:
             skipped[arm.name] = error.message
-    if not results:
+    if len(results) == len(known):
         reasons = " ".join(f"{name}: {reason}" for name, reason in skipped.items())
         raise ModelError(f"No arm could be evaluated. {reasons}")
     created = now or datetime.now(UTC)
     report = EvaluationReport(
-        report=_new_folder(folder, created, file.path.stem),
+        report=new_folder(folder, created, file.path.stem),
         file=file,
         check=check_questions(file.questions, inhouse.index.all_chunks() if inhouse else None),
         results=tuple(results),
@@ -99,6 +104,7 @@ def run(
             "command": command,
             "seed": SEED,
             "index": _index_facts(inhouse) if inhouse else {},
+            "models": model_cards(inhouse.settings, [arm.name for arm in bench.arms]) if inhouse else {},
             "python": platform.python_version(),
             "machine": platform.machine(),
         },
@@ -157,7 +163,8 @@ def _timed(arm: Arm, question: QAPair) -> tuple[Answer | None, str, float]:
     return answer, error, (time.perf_counter() - started) * 1000
 
 
-def _new_folder(parent: Path, created: datetime, name: str) -> Path:
+def new_folder(parent: Path, created: datetime, name: str) -> Path:
+    """A folder for a report, named by its time and subject, that nobody else has."""
     short = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "questions"
     folder = parent / f"{created:%Y%m%dT%H%M%SZ}-{short}"
     number = 2

@@ -52,6 +52,40 @@ class TableRow:
     verdicts: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A question that ends otherwise in `arm` than in the arm that it is compared with."""
+
+    id: str
+    question: str
+    arm: str
+    before: str  # outcome
+    after: str
+
+
+def pairs(report: EvaluationReport) -> list[tuple[str, str]]:
+    """Which arm is compared with which: (the one it is measured by, the arm)."""
+    return list(dict.fromkeys((comparison.base, comparison.arm) for comparison in report.comparisons))
+
+
+def changed(report: EvaluationReport) -> list[Change]:
+    """What was right and is not any more comes first, then what is right now, then the rest."""
+    samples = {result.name: result.samples for result in report.results}
+    found = [
+        Change(question.id, question.question, arm, one.outcome, other.outcome)
+        for base, arm in pairs(report)
+        for question, one, other in zip(report.file.questions, samples[base], samples[arm], strict=True)
+        if one.outcome != other.outcome
+    ]
+    return sorted(found, key=lambda change: (change.before != "right", change.after != "right"))
+
+
+def remarks(report: EvaluationReport) -> list[str]:
+    """What must be known before the figures are believed: the gate's decision and warnings."""
+    gate = report.facts.get("gate", {}).get("sentence", "")
+    return [*([gate] if gate else []), *report.facts.get("warnings", ())]
+
+
 def table_rows(report: EvaluationReport) -> list[TableRow]:
     """The figures that apply to at least one arm."""
     rows = [_table_row(report, figure) for figure in FIGURES]
@@ -59,8 +93,7 @@ def table_rows(report: EvaluationReport) -> list[TableRow]:
 
 
 def _table_row(report: EvaluationReport, figure: Figure) -> TableRow:
-    others = [result.name for result in report.results[1:]]
-    compared = [report.comparison(name, figure.metric) for name in others]
+    compared = [report.comparison(arm, figure.metric) for _, arm in pairs(report)]
     return TableRow(
         figure.label,
         tuple(_value(result.aggregate, figure) for result in report.results),
@@ -96,9 +129,11 @@ def _difference_span(comparison: Comparison | None, figure: Figure) -> str:
 def notes(report: EvaluationReport) -> list[str]:
     """What is measured on what, what was left out, and the command that repeats it."""
     check, facts, index = report.check, report.facts, report.facts["index"]
+    stored = [(when, facts[when]) for when in ("before", "after") if when in facts]
     kinds = ", ".join(f"{n} {kind}" for kind, n in check.by_kind.items())
     file = report.file
     lines = [f"Questions: {file.path}, SHA-256 {file.sha256[:12]}…: {len(file.questions)} usable, {kinds}."]
+    lines += [f"{when.title()}: {place['report']}, of {place['created']}." for when, place in stored]
     lines += [f"Line {fault.line} left out: {fault.fault}." for fault in file.faults]
     for ids, what in (
         (check.duplicates, "ask what an earlier question asks"),

@@ -70,6 +70,11 @@ class Sample:
     words: int | None = None  # of an answer; None where it declined
     missing_keywords: tuple[str, ...] = ()
 
+    @property
+    def declined(self) -> bool | None:
+        """Of a question that is to be declined: whether it was, for whatever reason."""
+        return self.answer_type != "answer" if self.kind in REFUSAL_KINDS else None
+
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from eval import plots
 from eval.comparison import METRICS, PRIMARY
-from eval.figures import FIGURES, TableRow, notes, table_rows
+from eval.figures import FIGURES, TableRow, notes, pairs, remarks, table_rows
 from eval.metrics import OUTCOMES
 from eval.results import ArmResult, EvaluationReport, details
 from eval.wording import changes
@@ -25,7 +25,8 @@ def page(report: EvaluationReport) -> str:
         "headline": escape(report.headline),
         "subtitle": escape(_subtitle(report)),
         "skipped": "".join(
-            f"<p class='note'>{escape(f'{name}: {why}')}</p>" for name, why in report.skipped.items()
+            f"<p class='note'>{escape(line)}</p>"
+            for line in (*remarks(report), *(f"{name}: {why}" for name, why in report.skipped.items()))
         ),
         "figures": _figures(report),
         "differences": _differences(report),
@@ -49,7 +50,7 @@ def _subtitle(report: EvaluationReport) -> str:
 
 def _figures(report: EvaluationReport) -> str:
     names = [result.name for result in report.results]
-    versus = [f"{name} against {names[0]}" for name in names[1:]]
+    versus = [f"{arm} against {base}" for base, arm in pairs(report)]
     head = "".join(f"<th>{escape(text)}</th>" for text in ("", *names, *versus))
     body = "".join(map(_figure, table_rows(report)))
     return f"<table class='figures'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -71,15 +72,15 @@ def _cell(value: str, span: str, name: str = "") -> str:
 def _differences(report: EvaluationReport) -> str:
     labels = {figure.metric: figure.label for figure in FIGURES if figure.metric in METRICS}
     sections = []
-    for result in report.results[1:]:
-        plot = plots.differences([c for c in report.comparisons if c.arm == result.name], labels)
-        names = escape(f"{result.name} against {report.results[0].name}")
-        sections.append(f"<h3>{names}</h3>{plot}{_changes(report, result)}" if plot else "")
+    for base, arm in pairs(report):
+        plot = plots.differences([c for c in report.comparisons if c.arm == arm], labels)
+        names = escape(f"{arm} against {base}")
+        sections.append(f"<h3>{names}</h3>{plot}{_changes(report, arm)}" if plot else "")
     return "".join(sections) or "<p>There is nothing to compare, or too few documents for intervals.</p>"
 
 
-def _changes(report: EvaluationReport, result: ArmResult) -> str:
-    primary = report.comparison(result.name, PRIMARY)
+def _changes(report: EvaluationReport, arm: str) -> str:
+    primary = report.comparison(arm, PRIMARY)
     return f"<p class='quiet'>Question by question: {changes(primary)}.</p>" if primary else ""
 
 

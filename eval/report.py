@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
-from eval.figures import TableRow, notes, table_rows
+from eval.figures import TableRow, changed, notes, pairs, remarks, table_rows
 from eval.page import page
 from eval.results import EvaluationReport, details
 
 FORMAT = 1
+MOST_CHANGES = 30  # listed in Markdown; report.json and the page have all
 
 
 def write_report(report: EvaluationReport) -> None:
     """report.json, report.md and report.html into the report's folder."""
-    values = {"format": FORMAT, **report.to_json(), **details(report)}
+    values = {"format": FORMAT, **report.to_json(), **details(report), "changed": _changes(report)}
     forms = {
         "report.json": json.dumps(values, ensure_ascii=False, indent=1) + "\n",
         "report.md": markdown(report),
@@ -27,7 +29,7 @@ def write_report(report: EvaluationReport) -> None:
 def table(report: EvaluationReport) -> str:
     """The comparison for a terminal."""
     names = [result.name for result in report.results]
-    lines = [["", *names, *_versus(names)]]
+    lines = [["", *names, *_versus(report)]]
     for row in table_rows(report):
         marks = (f" {mark}" if mark in ("better", "worse") else "" for mark in row.verdicts)
         lines.append([row.label, *row.values, *map(str.__add__, _spanned(row), marks)])
@@ -40,7 +42,7 @@ def table(report: EvaluationReport) -> str:
         ).rstrip()
         for line in lines
     )
-    return f"{text}\n\n{report.verdict}\n"
+    return "\n".join([text, "", report.verdict, *remarks(report), ""])
 
 
 def _spanned(row: TableRow) -> list[str]:
@@ -51,12 +53,13 @@ def _spanned(row: TableRow) -> list[str]:
 def markdown(report: EvaluationReport) -> str:
     """The report for a pull request."""
     names = [result.name for result in report.results]
-    header = ["", *names, *_versus(names)]
+    header = ["", *names, *_versus(report)]
     lines = [
         "# Evaluation",
         "",
         f"**{report.verdict}**",
         "",
+        *(f"{remark}\n" for remark in remarks(report)),
         _line(header),
         _line(["---", *["---:"] * (len(header) - 1)]),
     ]
@@ -65,13 +68,40 @@ def markdown(report: EvaluationReport) -> str:
     lines += ["", "| Where it fails | " + " | ".join(names) + " |", _line(["---", *["---:"] * len(names)])]
     outcomes = [result.aggregate.outcomes for result in report.results]
     for name in dict.fromkeys(name for counts in outcomes for name in counts):
-        lines.append(_line([name.replace("_", " "), *(str(counts.get(name, 0)) for counts in outcomes)]))
-    lines += ["", *(f"- {note}" for note in notes(report)), ""]
+        lines.append(_line([_readable(name), *(str(counts.get(name, 0)) for counts in outcomes)]))
+    lines += [*_changed_table(report), "", *(f"- {note}" for note in notes(report)), ""]
     return "\n".join(lines)
 
 
-def _versus(names: Sequence[str]) -> list[str]:
-    return [f"{name} - {names[0]} (95% interval)" for name in names[1:]]
+def changes(report: EvaluationReport, most: int = 10) -> str:
+    """The questions that end otherwise, for a terminal."""
+    found = changed(report)
+    lines = [f"{c.id}: {_readable(c.before)} -> {_readable(c.after)} ({c.arm})  {c.question}" for c in found]
+    more = [f"and {len(found) - most} more"] if len(found) > most else []
+    return "\n".join([f"{len(found)} answers end otherwise:", *lines[:most], *more]) if found else ""
+
+
+def _changed_table(report: EvaluationReport) -> list[str]:
+    found = changed(report)
+    if not found:
+        return []
+    lines = ["", _line(["Changed", "question", "arm", "before", "after"]), _line(["---"] * 5)]
+    for c in found[:MOST_CHANGES]:
+        lines.append(_line([c.id, c.question, c.arm, _readable(c.before), _readable(c.after)]))
+    more = len(found) - MOST_CHANGES
+    return [*lines, *(["", f"And {more} more; report.json has all."] if more > 0 else [])]
+
+
+def _changes(report: EvaluationReport) -> list[dict[str, str]]:
+    return [asdict(change) for change in changed(report)]
+
+
+def _readable(outcome: str) -> str:
+    return outcome.replace("_", " ")
+
+
+def _versus(report: EvaluationReport) -> list[str]:
+    return [f"{arm} - {base} (95% interval)" for base, arm in pairs(report)]
 
 
 def _line(cells: Sequence[str]) -> str:

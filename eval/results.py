@@ -124,6 +124,7 @@ def _row(
     return {
         "id": question.id,
         "kind": question.kind,
+        "cluster": report.results[0].samples[place].cluster,
         "question": question.question,
         "history": [asdict(message) for message in question.history],
         "reference": question.answer,

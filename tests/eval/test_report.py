@@ -158,7 +158,11 @@ def test_the_notes_name_bad_lines_the_data_and_the_command(tmp_path: Path) -> No
 
 def test_a_table_cell_of_the_markdown_cannot_break_its_row(tmp_path: Path) -> None:
     report = make(tmp_path, 0.9)
-    odd = replace(report, results=tuple(replace(r, name=f"{r.name}|x\ny") for r in report.results))
+    odd = replace(
+        report,
+        results=tuple(replace(r, name=f"{r.name}|x\ny") for r in report.results),
+        comparisons=[replace(c, base=f"{c.base}|x\ny", arm=f"{c.arm}|x\ny") for c in report.comparisons],
+    )
     rows = [line for line in markdown(odd).splitlines() if line.startswith("| All questions right")]
     header = next(line for line in markdown(odd).splitlines() if line.startswith("|  |"))
     assert "base\\|x y" in header
