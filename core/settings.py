@@ -245,6 +245,9 @@ class JobSettings(Section):
     reindex_every_minutes: int = Field(
         0, ge=0, description="all indexed folders are brought up to date so often; 0: only when asked"
     )
+    replay_every_minutes: int = Field(
+        0, ge=0, description="logged questions are asked again so often (docs/evaluation.md); 0: never"
+    )
     dead_after_s: float = Field(
         15, ge=1, description="a running job whose worker has been silent for so long is taken from it"
     )

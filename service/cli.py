@@ -13,10 +13,10 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from core.errors import InhouseError
+from service.argument_types import moment, names, positive, tolerance
 from service.errors import body_of, error_body
 
 EPILOG = "Settings come from INHOUSE_* variables and inhouse.toml. Start with: inhouse reindex FOLDER"
@@ -101,11 +101,34 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--dataset", metavar="FILE", help="pairs to tune on (default: the newest generated)")
     command.add_argument("--recipe", metavar="FILE", help="YAML of settings for this run, such as epochs: 2")
 
-    command = add("evaluate", "measure arms on a question file and write a report")
-    command.add_argument("--questions", required=True, metavar="FILE")
+    command = add("evaluate", "measure arms on a question file, or compare reports, and write a report")
+    asked = command.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--questions", metavar="FILE", help="ask these")
+    asked.add_argument("--compare", nargs=2, metavar=("A", "B"), help="two reports, or their folders")
+    asked.add_argument("--replay", action="store_true", help="ask again what the interaction log holds")
     command.add_argument(
-        "--arms", default="base,tuned", metavar="A,B", help="base, tuned or adapter ids, by comma"
+        "--arms",
+        type=names,
+        default=[],
+        metavar="A,B",
+        help="base, tuned or adapter ids, by comma (default base,tuned; of a replay the one that serves)",
     )
+    command.add_argument("--gate", action="store_true", help="exit 1 where something is worse than before")
+    command.add_argument(
+        "--save-baseline", action="store_true", help="keep the report as what later ones are gated by"
+    )
+    command.add_argument(
+        "--baseline", metavar="FILE", help="where it is kept (default: reports/baselines/NAME.json)"
+    )
+    command.add_argument(
+        "--tolerance",
+        type=tolerance,
+        action="append",
+        default=[],
+        metavar="METRIC=POINTS",
+        help="how much of a metric may be lost; repeatable",
+    )
+    command.add_argument("--since", type=moment, metavar="DATE", help="of a replay: what was asked from then")
 
     command = add("models", "list tuned adapters, change the active one, or export one")
     command.add_argument("action", choices=("list", "activate", "rollback", "export"))
@@ -158,24 +181,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
-def moment(text: str) -> datetime:
-    """A date or a time, in UTC where it names no other zone."""
-    try:
-        parsed = datetime.fromisoformat(text)
-        return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no date: write 2026-11-25 or 2026-11-25T14:30"
-        ) from error
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     try:
@@ -203,7 +208,22 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             parser.error("`models export` needs --to FOLDER; the other actions take none")
     if arguments.command == "jobs" and (arguments.action == "list") != (arguments.id is None):
         parser.error("`jobs show` and `jobs cancel` need a job id; `list` takes none")
+    if arguments.command == "evaluate":
+        check_evaluate(parser, arguments)
     return arguments
+
+
+def check_evaluate(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Options that do nothing beside the others are wrong usage."""
+    if arguments.since and not arguments.replay:
+        parser.error("`evaluate --since` belongs to --replay")
+    if (arguments.save_baseline or arguments.baseline) and not arguments.questions:
+        parser.error("`evaluate --baseline` and `--save-baseline` belong to --questions")
+    if arguments.baseline and not (arguments.gate or arguments.save_baseline):
+        parser.error("`evaluate --baseline` needs --gate or --save-baseline")
+    if arguments.tolerance and not arguments.gate:
+        parser.error("`evaluate --tolerance` belongs to --gate")
+    arguments.tolerance = dict(arguments.tolerance)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -125,15 +125,10 @@ def retrain(settings: Settings, arguments: argparse.Namespace) -> Result:
 
 
 def evaluate(settings: Settings, arguments: argparse.Namespace) -> Result:
-    from eval import evaluation
-    from eval.report import table
+    from service import evaluating
 
-    arms = [arm.strip() for arm in arguments.arms.split(",") if arm.strip()]
-    if not arms:
-        raise InvalidInputError("No arm was named: try --arms base,tuned.")
-    report = evaluation.evaluate(settings, questions=Path(arguments.questions), arms=arms, progress=console())
-    payload = report.to_json()
-    return Result(payload, f"{table(report)}\nReport: {report.report / 'report.html'}")
+    done = evaluating.evaluate(settings, arguments)
+    return Result(done.payload, done.text, status=0 if done.passed else 1)
 
 
 def models(settings: Settings, arguments: argparse.Namespace) -> Result:

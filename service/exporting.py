@@ -22,7 +22,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import InvalidInputError, ServiceError
-from core.types import Evidence, Message, QAPair
+from core.types import AnswerType, Evidence, Message, QAPair
 from finetune import datasets
 from finetune.evidence import Place, supporting
 from finetune.similarity import words
@@ -48,7 +48,7 @@ UNSUPPORTED = "its correction is not in the documents"
 
 _COLUMNS = (
     "id", "question", "standalone_question", "history", "answer", "answer_type", "citations", "hits",
-    "reason",
+    "reason", "timings_ms",
 )  # fmt: skip
 _DECLINED = {"no_answer": "unanswerable", "off_topic": "offtopic"}
 _MARK = re.compile(r"\s*\[\d+\]")
@@ -63,12 +63,18 @@ class Exchange:
     standalone: str
     history: tuple[Message, ...]
     answer: str
-    answer_type: str
+    answer_type: AnswerType
     citations: tuple[dict[str, Any], ...]
     chunk_ids: tuple[str, ...]  # of the hits
     reason: str
     rating: int = 0  # 0 where nobody rated it
     correction: str = ""
+    total_ms: float = 0.0  # that the answer took
+
+    @property
+    def pair_id(self) -> str:
+        """Of the question or pair that is made of it."""
+        return f"log-{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ def export(
     """Raises InvalidInputError where nothing can be exported, ServiceError where the log cannot be read."""
     from core.index.index import Index
 
-    exchanges = _read(settings, since, rated_only)
+    exchanges = logged(settings, since, rated_only)
     if not exchanges:
         raise InvalidInputError(_nothing_logged(since, rated_only))
     dropped: Counter[str] = Counter()
@@ -196,7 +202,7 @@ def _answerable(exchange: Exchange, answer: str, places: Sequence[Place], method
     leans = _leans(exchange)
     first = places[0]
     return QAPair(
-        id=f"log-{exchange.id}",
+        id=exchange.pair_id,
         kind="followup" if leans else "multi" if len(sources) > 1 else "answerable",
         question=exchange.question,
         answer=answer,
@@ -211,7 +217,7 @@ def _answerable(exchange: Exchange, answer: str, places: Sequence[Place], method
 
 def _declined(exchange: Exchange, kind: str) -> QAPair:
     return QAPair(
-        id=f"log-{exchange.id}",
+        id=exchange.pair_id,
         kind=kind,
         question=exchange.question,
         answer=exchange.answer,
@@ -229,8 +235,8 @@ def _sources(citation: dict[str, Any]) -> list[str]:
     return [citation["source"], *citation.get("also_in", ())]
 
 
-def _read(settings: Settings, since: datetime | None, rated_only: bool) -> list[Exchange]:
-    """Oldest first. Of several opinions on one interaction the last one counts."""
+def logged(settings: Settings, since: datetime | None = None, rated_only: bool = False) -> list[Exchange]:
+    """The log, oldest first. Of several opinions on one interaction the last one counts."""
     if not settings.database_url and not settings.database.exists():
         return []
     columns = [interactions.c[name] for name in _COLUMNS]
@@ -270,6 +276,7 @@ def _exchange(row: Any, opinion: Any) -> Exchange:
         row.reason,
         opinion.rating if opinion else 0,
         opinion.correction.strip() if opinion else "",
+        float((row.timings_ms or {}).get("total", 0.0)),
     )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import InvalidInputError, ServiceError
 from core.settings import Settings
+from service import replaying
 from service.database import Database, fault
 from service.tables import conversations, feedback, interactions, turns
 
@@ -81,7 +82,8 @@ def purge(
 def purge_log(
     settings: Settings, *, before: datetime | None = None, conversation_id: str = "", key_id: str = ""
 ) -> Purged:
-    """The command `log purge`: `purge`, by the setting `log.keep_days` where nothing is named.
+    """The command `log purge`: `purge`, by the setting `log.keep_days` where nothing is named, and all
+    replays of the log, which hold its questions.
 
     Raises InvalidInputError where that keeps everything, ServiceError where the database cannot be used.
     """
@@ -96,6 +98,7 @@ def purge_log(
         return Purged()
     database = Database.of(settings)
     try:
+        replaying.forget(settings)
         return purge(database, before=before, conversation_id=conversation_id, key_id=key_id)
     except (SQLAlchemyError, OSError) as error:
         raise ServiceError(

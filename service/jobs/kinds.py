@@ -79,10 +79,25 @@ def retrain(settings: Settings, arguments: Mapping[str, Any], run: Run) -> dict[
     return report.to_json()
 
 
+def replay(settings: Settings, arguments: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """Raises what `service.replaying.replay` raises."""
+    from core.bootstrap import Inhouse
+    from eval.figures import remarks
+    from service import replaying
+
+    with closing(Inhouse(settings)) as inhouse:
+        done = replaying.replay(inhouse, progress=run.progress)
+    for line in (done.report.verdict, *remarks(done.report)):
+        run.say(line)
+    return {**done.report.to_json(), **done.to_json()}
+
+
 KINDS: dict[str, Kind] = {
     "reindex": Kind(reindex, repeatable=True),
     "retrain": Kind(retrain, repeatable=False),
+    "replay": Kind(replay, repeatable=True),
 }
+SCHEDULED: dict[str, dict[str, Any]] = {"reindex": {"paths": [], "full": False}, "replay": {}}  # arguments
 
 
 def _once_unlocked(index: Callable[[], _Report], run: Run) -> _Report:

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from huey import RedisHuey, SqliteHuey
@@ -40,13 +40,13 @@ class JsonMessages(Serializer):  # type: ignore[misc]
 
 
 class Queue:
-    """`work` is what a worker does with a job's id, `tick` what it does `every_minutes`."""
+    """`work` is what a worker does with a job's id, `tick` what with a kind of job that is due."""
 
     def __init__(
         self,
         settings: Settings,
         work: Callable[[str], None] = lambda job_id: None,  # a server only sends
-        tick: Callable[[], None] | None = None,
+        tick: Callable[[str], None] | None = None,
     ) -> None:
         self._settings = settings
         self._work = work
@@ -70,18 +70,17 @@ class Queue:
 
     @cached_property
     def _opened(self) -> tuple[Huey, TaskWrapper]:
-        huey, every = _open(self._settings), self._settings.jobs.reindex_every_minutes
+        huey = _open(self._settings)
 
         @huey.task()  # type: ignore[untyped-decorator]  # huey has no types
         def work(job_id: str) -> None:
             self._work(job_id)
 
-        if self._tick is not None and every:
-
-            @huey.periodic_task(lambda now: _is_due(now, every))  # type: ignore[untyped-decorator]
-            def tick() -> None:
-                assert self._tick is not None
-                self._tick()
+        jobs = self._settings.jobs
+        for kind, every in (("reindex", jobs.reindex_every_minutes), ("replay", jobs.replay_every_minutes)):
+            if self._tick is not None and every:
+                due = partial(_is_due, every_minutes=every)
+                huey.periodic_task(due, name=f"tick_{kind}")(partial(self._tick, kind))
 
         return huey, work
 

@@ -98,7 +98,7 @@ class Run:
         self._progress = {
             "done": done,
             "total": total,
-            "unit": UNITS.get(stage, "questions" if stage.startswith("ask ") else "items"),
+            "unit": UNITS.get(stage, "questions" if stage.startswith(("ask ", "evaluate ")) else "items"),
             "text": text,
             "seconds_left": 0 if ends else None if left is None else round(left),
         }

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from core.errors import InhouseError, ServiceError
 from service.database import Database
 from service.errors import ConflictError
-from service.jobs.kinds import KINDS, Kind
+from service.jobs.kinds import KINDS, SCHEDULED, Kind
 from service.jobs.queue import Queue
 from service.jobs.records import Job, Jobs, Line, State
 from service.jobs.running import JobCancelled, JobLost, Run, WorkerStopping
@@ -103,12 +103,12 @@ class Worker:
             run.end("done", result=result)
         log.info("job ended", extra=where)
 
-    def tick(self) -> None:
-        """The scheduled reindex."""
+    def tick(self, kind: str) -> None:
+        """A scheduled job."""
         try:
-            self._queue.send(self._jobs.add("reindex", {"paths": [], "full": False}).id)
+            self._queue.send(self._jobs.add(kind, SCHEDULED[kind]).id)
         except ConflictError:
-            log.info("no scheduled reindex: one is queued or runs already")
+            log.info("no scheduled %s: one is queued or runs already", kind)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True

@@ -4,7 +4,7 @@ import {call} from "./api.js";
 import {announce, button, confirmed, counted, duration, hint, make, number, when} from "./dom.js";
 
 const STATES = {queued: "waiting"}; // the others are shown as they are called
-const KINDS = {reindex: "Reindex", retrain: "Retrain"};
+const KINDS = {reindex: "Reindex", retrain: "Retrain", replay: "Replay"};
 const CHANGES = ["added", "updated", "moved", "deleted", "unchanged"];
 const SHOWN = 3; // besides those that are open
 
@@ -158,6 +158,7 @@ function summary({kind, state, result}) {
     const unread = failed.length ? ` ${counted(failed.length, "file")} could not be read:` : "";
     return {text: `${head}${changes.length ? ": " + changes.join(", ") : ""}.${unread}`, failed};
   }
+  if (kind === "replay") return {text: result.verdict ?? "", failed: []};
   const verdict = result.promoted ? "is in use now" : "was not put to use";
   return {text: result.adapter ? `${result.adapter} ${verdict}: ${result.reason}` : "", failed: []};
 }

@@ -85,7 +85,7 @@ def test_a_scheduled_reindex_is_due_every_so_many_minutes() -> None:
 
 
 def test_a_scheduled_reindex_is_queued_unless_one_is_queued(settings: Settings) -> None:
-    assert Queue(settings, tick=lambda: None).huey._registry.periodic_tasks == []
+    assert Queue(settings, tick=lambda kind: None).huey._registry.periodic_tasks == []
     scheduled = settings.model_copy(update={"jobs": JobSettings(reindex_every_minutes=5)})
     worker = Worker(scheduled)
     (task,) = worker._queue.huey._registry.periodic_tasks
@@ -94,3 +94,15 @@ def test_a_scheduled_reindex_is_queued_unless_one_is_queued(settings: Settings) 
     (job,) = worker._jobs.list()
     assert (job.kind, job.state, job.arguments) == ("reindex", "queued", {"paths": [], "full": False})
     assert worker._queue.huey.storage.queue_size() == 1
+
+
+def test_a_replay_of_the_log_has_a_schedule_of_its_own(settings: Settings) -> None:
+    jobs = JobSettings(reindex_every_minutes=5, replay_every_minutes=60 * 24)
+    worker = Worker(settings.model_copy(update={"jobs": jobs}))
+    tasks = worker._queue.huey._registry.periodic_tasks
+    for task in tasks:
+        task.execute()
+    assert sorted(job.kind for job in worker._jobs.list()) == ["reindex", "replay"]
+    day = datetime(2026, 11, 25)
+    due = [sum(task.validate_datetime(day + timedelta(minutes=m)) for m in range(24 * 60)) for task in tasks]
+    assert sorted(due) == [1, 288]
