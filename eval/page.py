@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from eval import plots
+from eval import curves, page_cards, plots
 from eval.comparison import METRICS, PRIMARY
-from eval.figures import FIGURES, TableRow, notes, pairs, remarks, table_rows
+from eval.figures import FIGURES, TableRow, pairs, remarks, table_rows
 from eval.metrics import OUTCOMES
 from eval.results import ArmResult, EvaluationReport, details
-from eval.wording import changes
+from eval.wording import changes, plainly, verdict
 
 TEMPLATE = Path(__file__).with_name("page.html")
 VERDICT_CLASSES = {"better": "good", "worse": "bad"}
@@ -22,9 +22,12 @@ VERDICT_CLASSES = {"better": "good", "worse": "bad"}
 def page(report: EvaluationReport) -> str:
     parts = {
         "title": escape(f"Evaluation of {' and '.join(result.name for result in report.results)}"),
-        "headline": escape(report.headline),
+        "verdict": _verdict(report),
+        "plainly": "".join(
+            f"<li>{escape(plainly(result.name, result.aggregate))}</li>" for result in report.results
+        ),
         "subtitle": escape(_subtitle(report)),
-        "skipped": "".join(
+        "remarks": "".join(
             f"<p class='note'>{escape(line)}</p>"
             for line in (*remarks(report), *(f"{name}: {why}" for name, why in report.skipped.items()))
         ),
@@ -33,11 +36,32 @@ def page(report: EvaluationReport) -> str:
         "outcomes": plots.outcomes(report.results),
         "kinds": plots.kinds(report.results),
         "confusions": "".join(map(_confusion, report.results)),
-        "notes": "".join(f"<li>{_with_code(note)}</li>" for note in notes(report)),
+        "more": curves.sections(report.arms, report.to_json().get("elo")),
+        "data_card": page_cards.data_card(report),
+        "model_cards": page_cards.model_cards(report),
+        "repeat": escape(report.facts["command"] or "not from the command line"),
         "data": _data(report),
     }
     template = TEMPLATE.read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
+
+
+def _verdict(report: EvaluationReport) -> str:
+    """The first clause large, the figures under it; of several arms each with its own."""
+    told = [(c.verdict, *verdict(c).partition(": ")) for c in report.comparisons if c.metric == PRIMARY]
+    if not told:
+        return f"<h1>{escape(report.headline)}</h1>"
+    lines = [
+        f"<p class='verdict {VERDICT_CLASSES.get(mark, 'even')}'>"
+        f"{'' if len(told) == 1 else f'<b>{escape(clause)}.</b> '}{escape(_sentence(rest))}</p>"
+        for mark, clause, _, rest in told
+    ]
+    title = told[0][1] if len(told) == 1 else f"{len(report.results)} arms on the same questions"
+    return f"<h1>{escape(title)}</h1>{''.join(lines)}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _subtitle(report: EvaluationReport) -> str:
@@ -51,7 +75,7 @@ def _subtitle(report: EvaluationReport) -> str:
 def _figures(report: EvaluationReport) -> str:
     names = [result.name for result in report.results]
     versus = [f"{arm} against {base}" for base, arm in pairs(report)]
-    head = "".join(f"<th>{escape(text)}</th>" for text in ("", *names, *versus))
+    head = "".join(f"<th scope='col'>{escape(text)}</th>" for text in ("measure", *names, *versus))
     body = "".join(map(_figure, table_rows(report)))
     return f"<table class='figures'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -62,7 +86,7 @@ def _figure(row: TableRow) -> str:
         _cell(value, span, VERDICT_CLASSES.get(verdict, ""))
         for value, span, verdict in zip(row.differences, row.difference_intervals, row.verdicts, strict=True)
     ]
-    return f"<tr><th>{escape(row.label)}</th>{''.join(values + differences)}</tr>"
+    return f"<tr><th scope='row'>{escape(row.label)}</th>{''.join(values + differences)}</tr>"
 
 
 def _cell(value: str, span: str, name: str = "") -> str:
@@ -88,11 +112,12 @@ def _confusion(result: ArmResult) -> str:
     table = result.aggregate.confusion
     seen = {got for row in table.values() for got in row}
     columns = [got for got in ("answer", "no_answer", "off_topic", "blocked", "error") if got in seen]
-    head = "".join(f"<th>{got.replace('_', ' ')}</th>" for got in columns)
+    head = "".join(f"<th scope='col'>{got.replace('_', ' ')}</th>" for got in columns)
     body = "".join(_confusion_row(expected, row, columns) for expected, row in table.items())
     return (
         f"<div><h3>{escape(result.name)}</h3><table class='confusion'>"
-        f"<thead><tr><th>expected ↓ got →</th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<thead><tr><th scope='col'>expected ↓ got →</th>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
@@ -102,16 +127,17 @@ def _confusion_row(expected: str, row: dict[str, int], columns: Iterable[str]) -
         f"<td class='{'' if not row.get(got) else 'good' if got in wanted else 'bad'}'>{row.get(got, 0)}</td>"
         for got in columns
     )
-    return f"<tr><th>{expected.replace('_', ' ')}</th>{cells}</tr>"
+    return f"<tr><th scope='row'>{expected.replace('_', ' ')}</th>{cells}</tr>"
 
 
 def _data(report: EvaluationReport) -> str:
     """For the question browser; `<` is written so that no text can end the script element."""
     values = details(report)
-    names: Sequence[str] = [result.name for result in report.results]
-    data = {"arms": names, "outcomes": OUTCOMES, "rows": values["rows"], "passages": values["passages"]}
+    data = {
+        "arms": [result.name for result in report.results],
+        "pairs": pairs(report),
+        "outcomes": OUTCOMES,
+        "rows": values["rows"],
+        "passages": values["passages"],
+    }
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _with_code(note: str) -> str:
-    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(note))

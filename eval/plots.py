@@ -48,11 +48,20 @@ def _difference(comparison: Comparison, label: str, reach: float) -> str:
 
 
 def outcomes(results: Sequence[ArmResult]) -> str:
-    """A stacked bar an arm: how many questions ended how."""
+    """A stacked bar an arm, and under them the counts: how many questions ended how."""
     present = [name for name in OUTCOMES if any(name in result.aggregate.outcomes for result in results)]
     bars = "".join(_stack(result, present) for result in results)
-    keys = "".join(f"<span><i class='o-{name}'></i>{name.replace('_', ' ')}</span>" for name in present)
-    return f"<div class='plot'>{bars}</div><div class='legend'>{keys}</div>"
+    head = "".join(f"<th scope='col'>{escape(result.name)}</th>" for result in results)
+    body = "".join(_outcome(name, results) for name in present)
+    return (
+        f"<div class='plot'>{bars}</div><div class='scroll'><table class='counts'>"
+        f"<thead><tr><th scope='col'>questions</th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _outcome(name: str, results: Sequence[ArmResult]) -> str:
+    counts = "".join(f"<td>{result.aggregate.outcomes.get(name, 0)}</td>" for result in results)
+    return f"<tr><th scope='row'><i class='dot o-{name}'></i>{name.replace('_', ' ')}</th>{counts}</tr>"
 
 
 def _stack(result: ArmResult, names: Sequence[str]) -> str:
@@ -66,13 +75,11 @@ def _stack(result: ArmResult, names: Sequence[str]) -> str:
         parts.append(
             f"<rect class='o-{name}' x='{x}' width='{width}' height='100%'><title>{title}</title></rect>"
         )
-        if count / total > 0.08:
-            middle = _percent((start + count / 2) / total)
-            parts.append(f"<text x='{middle}' y='50%'>{count}</text>")
         start += count
     number = shown(result.aggregate.right, "share")
     return (
-        f"<div class='row'><span>{escape(result.name)}</span><svg class='bar'>{''.join(parts)}</svg>"
+        f"<div class='row'><span>{escape(result.name)}</span>"
+        f"<svg class='bar' aria-hidden='true'>{''.join(parts)}</svg>"
         f"<span class='number'>{number}</span></div>"
     )
 
@@ -86,11 +93,13 @@ def kinds(results: Sequence[ArmResult]) -> str:
             figures = by_kind[result.name][kind]
             label = f"{kind} <small>{figures['n']}</small>" if place == 0 else ""
             rows.append(_bar(label, result.name, place, figures.get("right")))
-    keys = "".join(
-        f"<span><i class='a-{place % 4}'></i>{escape(result.name)}</span>"
-        for place, result in enumerate(results)
-    )
-    return f"<div class='plot kinds'>{''.join(rows)}</div><div class='legend'>{keys}</div>"
+    return f"<div class='plot kinds'>{''.join(rows)}</div>{arm_keys([result.name for result in results])}"
+
+
+def arm_keys(names: Sequence[str]) -> str:
+    """Which colour is which arm."""
+    keys = (f"<span><i class='a-{place % 4}'></i>{escape(name)}</span>" for place, name in enumerate(names))
+    return f"<div class='legend'>{''.join(keys)}</div>"
 
 
 def _bar(label: str, arm: str, place: int, value: float | int | None) -> str:

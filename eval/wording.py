@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eval.comparison import Comparison
+from eval.metrics import Aggregate
 
 NOTHING = "n/a"
 
@@ -17,7 +18,8 @@ def points(value: float | None, unit: str = "share") -> str:
     """A signed difference: in percentage points for shares."""
     if value is None:
         return NOTHING
-    return f"{value * 100:+.1f}" if unit == "share" else f"{value:+.3f}"
+    text = f"{value * 100:+.1f}" if unit == "share" else f"{value:+.3f}"
+    return text if text.strip("-0.") else text.replace("-", "+")
 
 
 def verdict(primary: Comparison) -> str:
@@ -38,6 +40,20 @@ def verdict(primary: Comparison) -> str:
         f"No clear difference between {arm} and {base}: {figures} "
         f"Differences of less than {detectable} points are hard to see with these questions."
     )
+
+
+def plainly(arm: str, figures: Aggregate) -> str:
+    """What an arm's figures mean to those who ask, in round numbers."""
+    parts = []
+    if figures.answered is not None:
+        correct = "" if figures.correct is None else f" and gets {figures.correct * 100:.0f} right"
+        parts.append(
+            f"of 100 questions that it should answer it answers {figures.answered * 100:.0f}{correct}"
+        )
+    if figures.wrongly_answered is not None:
+        wrong = figures.wrongly_answered * 100
+        parts.append(f"of 100 that it should decline it answers {wrong:.0f} all the same")
+    return f"{arm}: {'; '.join(parts)}." if parts else f"{arm}: nothing could be judged."
 
 
 def changes(comparison: Comparison) -> str:

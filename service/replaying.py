@@ -124,13 +124,16 @@ def _finished(
 
 
 def _since(previous: Path, report: EvaluationReport) -> EvaluationReport | None:
-    """None where the last replay asked nothing of this one, or was written by another version."""
+    """The arm that served, then and now. None where the last replay asked nothing of this one, or was written
+    by another version.
+    """
     from eval.before_after import compare_reports
     from eval.stored import load_report
 
     try:
-        now = [result.name for result in report.results if result.name != LOGGED]
-        return compare_reports(load_report(previous), report, folder=Path(), arms=now[:1])
+        last = load_report(previous)
+        served = [next(name for name in replay.arms if name != LOGGED) for replay in (last, report)]
+        return compare_reports(last, report, folder=Path(), arms=served)
     except InvalidInputError:
         return None
 
@@ -156,8 +159,9 @@ def _answer(question: QAPair, exchange: exporting.Exchange, index: Index) -> Ans
     Personal data that the log holds masked is as the documents have it, as in the exported question.
     """
     text, quotes = exchange.answer, [citation["quote"] for citation in exchange.citations]
-    if exchange.answer_type == "answer" and not exchange.correction:
-        text, quotes = question.answer, [evidence.quote for evidence in question.evidence]
+    there = [evidence.quote for evidence in question.evidence]
+    if exchange.answer_type == "answer" and not exchange.correction and quotes != there:
+        text, quotes = question.answer, there
     known = index.chunks(list(exchange.chunk_ids))
     return Answer(
         text,

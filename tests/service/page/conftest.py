@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -23,26 +22,18 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from core.models.embedder import SentenceEmbedder
 from core.settings import Settings
 from ingestion import indexing
 from service import server
 from service.app import create_app
+from tests.browsing import browser  # noqa: F401 - a fixture
 from tests.service.conftest import StandInIndex, StandInInhouse
 
 expect.set_options(timeout=30_000)  # a busy machine takes its time
 
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HANDBOOK = {
     "time-off.md": """# Time off
 
@@ -67,19 +58,6 @@ To embed the chat widget on a website, paste <script>document.title = "taken ove
 """,
     "doomed.md": "# Canteen\n\nThe canteen serves pea soup on every Thursday.\n",
 }
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        if os.environ.get("INHOUSE_REQUIRE_CHROMIUM") == "1":
-            pytest.fail("INHOUSE_REQUIRE_CHROMIUM is 1, but no Chromium is installed")
-        pytest.skip("the chat page is tested in Chromium, which is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @dataclass
@@ -118,7 +96,7 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
+def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:  # noqa: F811 - the fixture
     """Opens pages, each in a browser profile of its own."""
     opened: list[tuple[str, Visit]] = []
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browsing import CONTRAST
 from tests.service.page.conftest import Served, Visit
 from tests.service.page.test_asking import LEAVE
 from tests.service.page.test_managing import AT, PlayedJobs, a_job
@@ -85,9 +85,6 @@ def test_nothing_scrolls_sideways_on_a_phone(served: Served, visit: Callable[...
                 .filter(([text, box]) => box.height < 18 && box.bottom > 0).map(([text]) => text)"""
         )
         assert small == [], name
-
-
-CONTRAST = Path(__file__).with_name("contrast.js").read_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
