@@ -37,6 +37,7 @@ def risk_coverage(arms: Arms) -> str:
     known = _with(arms, "risk_coverage")
     if not known:
         return ""
+    known = {name: curve["points"] if isinstance(curve, Mapping) else curve for name, curve in known.items()}
     most = max((point["risk"] for points in known.values() for point in points), default=0.0) or 0.01
     top = min(1.0, max(0.05, most * 1.1))
     lines = "".join(
@@ -59,15 +60,18 @@ def calibration(arms: Arms) -> str:
         return ""
     parts = [f"<line class='zero' x1='{_x(0)}' y1='{_y(0)}' x2='{_x(1)}' y2='{_y(1)}'/>"]
     for place, name in enumerate(arms):
-        bins = [
-            item for item in known.get(name, {}).get("bins", ()) if item["n"] and item["accuracy"] is not None
-        ]
+        bins = [_bin(item) for item in known.get(name, {}).get("bins", ()) if item["n"]]
         parts.append(_line([(item["confidence"], item["accuracy"]) for item in bins], place))
         parts += [_point(item, place, name) for item in bins]
     plot = _plot("".join(parts), "confidence that it gave", "right", 1.0, "Accuracy against confidence")
     errors = ", ".join(f"{name} {shown(item['ece'], 'share')}" for name, item in known.items())
-    text = f"On the line, what it is sure of by 70% is right in 70%. Mean distance from it (ECE): {errors}."
+    text = f"On the line, a confidence of 70% is borne out 70 times in 100. Mean distance from it: {errors}."
     return f"{plot}{arm_keys(list(arms))}<p class='quiet'>{escape(text)}</p>"
+
+
+def _bin(item: Mapping[str, Any]) -> dict[str, Any]:
+    """`share`: of the questions of this confidence whose answer the documents hold."""
+    return {**item, "accuracy": item["accuracy"] if "accuracy" in item else item["share"]}
 
 
 def recall_at(arms: Arms) -> str:
@@ -87,7 +91,8 @@ def latency_by_stage(arms: Arms) -> str:
             " / ".join(NOTHING if ms is None else f"{ms:.0f}" for ms in (value["p50"], value["p95"])) + " ms"
         )
 
-    return _by_arm(arms, "latency_by_stage", "p50 / p95", both)
+    key = "latency_by_stage" if _with(arms, "latency_by_stage") else "stages_ms"
+    return _by_arm(arms, key, "p50 / p95", both)
 
 
 def ratings(elo: Mapping[str, Mapping[str, Any]] | None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from eval import curves, page_cards, plots
 from eval.comparison import METRICS, PRIMARY
-from eval.figures import FIGURES, TableRow, pairs, remarks, table_rows
+from eval.figures import FIGURES, TableRow, notes, pairs, remarks, table_rows
 from eval.metrics import OUTCOMES
 from eval.results import ArmResult, EvaluationReport, details
 from eval.wording import changes, plainly, verdict
@@ -36,6 +36,7 @@ def page(report: EvaluationReport) -> str:
         "outcomes": plots.outcomes(report.results),
         "kinds": plots.kinds(report.results),
         "confusions": "".join(map(_confusion, report.results)),
+        "notes": "".join(f"<li>{escape(note)}</li>" for note in notes(report)),
         "more": curves.sections(report.arms, report.to_json().get("elo")),
         "data_card": page_cards.data_card(report),
         "model_cards": page_cards.model_cards(report),

@@ -73,7 +73,8 @@ def _measured(settings: Settings, arguments: argparse.Namespace) -> Evaluated:
     done = _told(report)
     if before is not None:
         missing = {arm: why for arm, why in report.skipped.items() if arm in before.arms}
-        compared, gate = against(settings, before, report, arguments, missing=missing)
+        after = load_report(report.report)  # what is stored is rounded, as the baseline is
+        compared, gate = against(settings, before, after, arguments, missing=missing)
         told = _told(compared, gate)
         payload = {**done.payload, "gate": told.payload["gate"], "compared": str(compared.report)}
         done = Evaluated(payload, f"{done.text}\n\n{told.text}", told.passed)

@@ -131,9 +131,9 @@ def _since(previous: Path, report: EvaluationReport) -> EvaluationReport | None:
     from eval.stored import load_report
 
     try:
-        last = load_report(previous)
-        served = [next(name for name in replay.arms if name != LOGGED) for replay in (last, report)]
-        return compare_reports(last, report, folder=Path(), arms=served)
+        last, now = load_report(previous), load_report(report.report)  # both rounded, as they are stored
+        served = [next(name for name in replay.arms if name != LOGGED) for replay in (last, now)]
+        return compare_reports(last, now, folder=Path(), arms=served)
     except InvalidInputError:
         return None
 

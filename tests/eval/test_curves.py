@@ -58,3 +58,14 @@ def test_the_best_rated_arm_stands_first() -> None:
     assert text.index("&lt;b&gt;") < text.index(">base<")
     assert "1480 (1400 to 1550)" in text
     assert "<td>1520</td>" in text
+
+
+def test_a_curve_with_its_area_and_bins_by_what_the_documents_hold_are_read_too() -> None:
+    points = {"aurc": 0.2, "points": FULL["risk_coverage"]}
+    assert curves.risk_coverage({"base": {"risk_coverage": points}}) == curves.risk_coverage({"base": FULL})
+    bins = [{"confidence": 0.2, "share": 0.1, "n": 4}, {"confidence": 0.8, "share": 0.9, "n": 6}]
+    told = {"base": {"calibration": {"ece": 0.1, "bins": bins}}}
+    assert curves.calibration(told) == curves.calibration({"base": FULL})
+    assert curves.latency_by_stage({"base": {"stages_ms": FULL["latency_by_stage"]}}) == (
+        curves.latency_by_stage({"base": FULL})
+    )

@@ -89,6 +89,17 @@ def test_the_gate_compares_with_the_baseline_that_was_kept(desk: Desk) -> None:
     assert desk.measure("--gate", "--tolerance", "right=25")[0] == 0
 
 
+def test_equal_answers_differ_in_no_figure_though_stored_ones_are_rounded(desk: Desk) -> None:
+    write_lines(desk.questions, [{**row, "answer": "You get 27 days a year or so."} for row in ROWS])
+    desk.measure("--arms", "base", "--save-baseline")
+    compared = Path(desk.measure("--gate")[1]["compared"]) / "report.json"
+    found = json.loads(compared.read_text())["comparisons"]
+    assert {"token_f1", "rouge_l"} <= {comparison["metric"] for comparison in found}
+    assert {(comparison["difference"], comparison["verdict"]) for comparison in found} == {
+        (0.0, "no clear difference")
+    }
+
+
 def test_people_read_why_the_gate_is_not_passed_and_what_changed(desk: Desk) -> None:
     desk.measure("--arms", "base", "--save-baseline")
     desk.right["base"] = 20
