@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import platform
 import re
+import resource
 import shlex
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import IndexEmptyError, IndexUnavailableError, InhouseError, ModelError
+from core.errors import ConfigurationError, IndexEmptyError, ModelError
 from core.progress import Progress, silent
 from core.settings import Settings
-from core.types import Answer, Message, QAPair
 from eval.arms import Arm, Bench, open_arms
+from eval.asking import answer_all, at_once
 from eval.comparison import SEED, compare_arms
-from eval.metrics import Sample, score, score_error
+from eval.journal import Journal
 from eval.questions import QuestionFile, check_questions, load_questions
 from eval.report import write_report
 from eval.results import ArmResult, EvaluationReport
@@ -28,21 +29,22 @@ if TYPE_CHECKING:
 
 DEFAULT_ARMS = ("base", "tuned")
 
-logger = logging.getLogger("inhouse")
-
 
 def evaluate(
     settings: Settings,
     *,
     questions: Path,
     arms: Sequence[str] = DEFAULT_ARMS,
+    training: Path | None = None,
     progress: Progress = silent,
     now: datetime | None = None,
 ) -> EvaluationReport:
     """Writes report.json, report.md and report.html into a new folder under `settings.reports_dir`.
 
-    Every other arm is compared with the first that could be evaluated. Raises InvalidInputError where the
-    file holds no usable question, IndexEmptyError where nothing is indexed, ModelError where no arm remains.
+    Every other arm is compared with the first that could be evaluated. `training` holds the questions whose
+    answers the arm `nearest` copies. An evaluation that was stopped goes on from the answers that it had.
+    Raises InvalidInputError where the file holds no usable question, IndexEmptyError where nothing is
+    indexed, ModelError where no arm remains.
     """
     from core.bootstrap import Inhouse
 
@@ -51,13 +53,14 @@ def evaluate(
     try:
         if inhouse.index.is_empty:
             raise IndexEmptyError("Nothing is indexed yet. Index a folder with `inhouse reindex PATH`.")
-        bench = open_arms(inhouse, arms)
+        bench = open_arms(inhouse, arms, file.questions, training=training)
         return run(
             file,
             bench,
             folder=settings.reports_dir,
             inhouse=inhouse,
-            command=_command(questions, arms),
+            command=_command(questions, arms, training),
+            workers=at_once(bench.arms, settings.models.threads),
             progress=progress,
             now=now,
         )
@@ -72,16 +75,25 @@ def run(
     folder: Path,
     command: str = "",
     inhouse: Inhouse | None = None,
+    workers: int = 1,
     progress: Progress = silent,
     now: datetime | None = None,
 ) -> EvaluationReport:
-    """The same with arms at hand; without `inhouse` the evidence is not looked up in the index."""
-    results = []
+    """The same with arms at hand; without `inhouse` the evidence is not looked up in the index, and no answer
+    is kept for a further run. `workers` is how many questions are answered at a time.
+    """
+    started = time.perf_counter()
+    results: list[ArmResult] = []
     skipped = dict(bench.skipped)
+    journals = []
+    peaks = {}
     for arm in bench.arms:
         try:
-            results.append(answer_all(arm, file.questions, progress))
-        except ModelError as error:
+            journal = _journal(arm, file, folder, inhouse)
+            results.append(answer_all(arm, file.questions, progress, journal=journal, workers=workers))
+            journals.append(journal)
+            peaks[arm.name] = _peak_memory_mb()
+        except (ModelError, ConfigurationError) as error:
             skipped[arm.name] = error.message
     if not results:
         reasons = " ".join(f"{name}: {reason}" for name, reason in skipped.items())
@@ -101,60 +113,30 @@ def run(
             "index": _index_facts(inhouse) if inhouse else {},
             "python": platform.python_version(),
             "machine": platform.machine(),
+            "questions_at_once": workers,
+            "seconds": round(time.perf_counter() - started, 1),
+            "peak_memory_mb": peaks,
         },
     )
     write_report(report)
+    for journal in journals:
+        if journal:
+            journal.drop()
     return report
 
 
-def answer_all(arm: Arm, questions: Sequence[QAPair], progress: Progress = silent) -> ArmResult:
-    """Every question through one arm, after one that only loads its models.
-
-    A question that raises is an error of that question. Raises ModelError where the arm cannot answer at all.
-    """
-    stage = f"evaluate {arm.name}"
-    progress(stage, 0, len(questions))
-    _load(arm)
-    answers: list[Answer | None] = []
-    samples: list[Sample] = []
-    errors: dict[str, str] = {}
-    for done, question in enumerate(questions, 1):
-        answer, error, latency_ms = _timed(arm, question)
-        answers.append(answer)
-        samples.append(score(question, answer, latency_ms) if answer else score_error(question, latency_ms))
-        if error:
-            errors[question.id] = error
-        progress(stage, done, len(questions))
-    if len(errors) == len(questions):
-        raise ModelError(f"Every question failed, the first with: {next(iter(errors.values()))}")
-    return ArmResult(arm.name, arm.description, tuple(answers), tuple(samples), errors)
+def _journal(arm: Arm, file: QuestionFile, folder: Path, inhouse: Inhouse | None) -> Journal | None:
+    """Raises ModelError where the arm's model is gone."""
+    if inhouse is None or arm.identity is None:
+        return None
+    identity = f"{inhouse.index.fingerprint} {inhouse.index.version} {arm.identity()}"
+    return Journal.of(folder, identity, file.questions, inhouse.index.chunks)
 
 
-def _load(arm: Arm) -> None:
-    try:
-        arm.answer("What is this about?", ())
-    except (ModelError, IndexUnavailableError):
-        raise
-    except InhouseError as error:
-        logger.info("the first question of arm %s was not answered: %s", arm.name, error)
-
-
-def _timed(arm: Arm, question: QAPair) -> tuple[Answer | None, str, float]:
-    """The answer or what went wrong, and the milliseconds it took."""
-    history: Sequence[Message] = question.history
-    started = time.perf_counter()
-    answer, error = None, ""
-    try:
-        answer = arm.answer(question.question, history)
-    except IndexUnavailableError:
-        raise
-    except (
-        Exception
-    ) as fault:  # one question must not cost the others theirs: it is named and counted as an error
-        trace = not isinstance(fault, InhouseError)
-        logger.warning("arm %s could not answer question %s", arm.name, question.id, exc_info=trace)
-        error = str(fault) or type(fault).__name__
-    return answer, error, (time.perf_counter() - started) * 1000
+def _peak_memory_mb() -> float:
+    """The most that this process has held so far: of an arm and those before it."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes, on macOS bytes
+    return round(peak / (1024**2 if sys.platform == "darwin" else 1024), 1)
 
 
 def _new_folder(parent: Path, created: datetime, name: str) -> Path:
@@ -179,5 +161,6 @@ def _index_facts(inhouse: Inhouse) -> dict[str, str | int]:
     }
 
 
-def _command(questions: Path, arms: Sequence[str]) -> str:
-    return shlex.join(["inhouse", "evaluate", "--questions", str(questions), "--arms", ",".join(arms)])
+def _command(questions: Path, arms: Sequence[str], training: Path | None) -> str:
+    given = ["--questions", str(questions), "--arms", ",".join(arms)]
+    return shlex.join(["inhouse", "evaluate", *given, *(["--training", str(training)] if training else [])])

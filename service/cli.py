@@ -104,7 +104,13 @@ def build_parser() -> argparse.ArgumentParser:
     command = add("evaluate", "measure arms on a question file and write a report")
     command.add_argument("--questions", required=True, metavar="FILE")
     command.add_argument(
-        "--arms", default="base,tuned", metavar="A,B", help="base, tuned or adapter ids, by comma"
+        "--arms",
+        default="base,tuned",
+        metavar="A,B",
+        help="base, tuned, adapter ids, oracle, nearest, base-closed, base+prompt=qa …, by comma",
+    )
+    command.add_argument(
+        "--training", metavar="FILE", help="whose answers `nearest` copies (default: the newest data set)"
     )
 
     command = add("models", "list tuned adapters, change the active one, or export one")

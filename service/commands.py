@@ -131,7 +131,13 @@ def evaluate(settings: Settings, arguments: argparse.Namespace) -> Result:
     arms = [arm.strip() for arm in arguments.arms.split(",") if arm.strip()]
     if not arms:
         raise InvalidInputError("No arm was named: try --arms base,tuned.")
-    report = evaluation.evaluate(settings, questions=Path(arguments.questions), arms=arms, progress=console())
+    report = evaluation.evaluate(
+        settings,
+        questions=Path(arguments.questions),
+        arms=arms,
+        training=Path(arguments.training) if arguments.training else None,
+        progress=console(),
+    )
     payload = report.to_json()
     return Result(payload, f"{table(report)}\nReport: {report.report / 'report.html'}")
 
