@@ -8,7 +8,7 @@ import resource
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 from core.errors import ConfigurationError, IndexEmptyError, ModelError
 from core.progress import Progress, silent
 from core.settings import Settings
+from core.types import QAPair
 from eval.arms import Arm, Bench, open_arms
 from eval.asking import answer_all, at_once
 from eval.comparison import SEED, compare_arms
 from eval.journal import Journal
-from eval.questions import QuestionFile, check_questions, load_questions
+from eval.questions import FileCheck, QuestionFile, check_questions, load_questions
 from eval.report import write_report
 from eval.results import ArmResult, EvaluationReport
 
@@ -36,19 +37,22 @@ def evaluate(
     questions: Path,
     arms: Sequence[str] = DEFAULT_ARMS,
     training: Path | None = None,
+    learned: Mapping[str, Sequence[QAPair]] | None = None,
+    off_topic: Sequence[str] = (),
     progress: Progress = silent,
     now: datetime | None = None,
 ) -> EvaluationReport:
     """Writes report.json, report.md and report.html into a new folder under `settings.reports_dir`.
 
     Every other arm is compared with the first that could be evaluated. `training` holds the questions whose
-    answers the arm `nearest` copies. An evaluation that was stopped goes on from the answers that it had.
-    Raises InvalidInputError where the file holds no usable question, IndexEmptyError where nothing is
-    indexed, ModelError where no arm remains.
+    answers the arm `nearest` copies, `learned` what the adapters were tuned on, by the name of the data: the
+    file is held against it. `off_topic` is how answers that decline begin in a file without kinds. An
+    evaluation that was stopped goes on from the answers that it had. Raises InvalidInputError where the file
+    holds no usable question, IndexEmptyError where nothing is indexed, ModelError where no arm remains.
     """
     from core.bootstrap import Inhouse
 
-    file = load_questions(questions)
+    file = load_questions(questions, settings.assistant, off_topic)
     inhouse = Inhouse(settings)
     try:
         if inhouse.index.is_empty:
@@ -59,7 +63,8 @@ def evaluate(
             bench,
             folder=settings.reports_dir,
             inhouse=inhouse,
-            command=_command(questions, arms, training),
+            command=_command(questions, arms, training, off_topic),
+            learned=learned,
             workers=at_once(bench.arms, settings.models.threads),
             progress=progress,
             now=now,
@@ -75,6 +80,7 @@ def run(
     folder: Path,
     command: str = "",
     inhouse: Inhouse | None = None,
+    learned: Mapping[str, Sequence[QAPair]] | None = None,
     workers: int = 1,
     progress: Progress = silent,
     now: datetime | None = None,
@@ -102,7 +108,7 @@ def run(
     report = EvaluationReport(
         report=_new_folder(folder, created, file.path.stem),
         file=file,
-        check=check_questions(file.questions, inhouse.index.all_chunks() if inhouse else None),
+        check=_check(file, inhouse, learned),
         results=tuple(results),
         comparisons=compare_arms({result.name: result.samples for result in results}),
         skipped=skipped,
@@ -123,6 +129,14 @@ def run(
         if journal:
             journal.drop()
     return report
+
+
+def _check(
+    file: QuestionFile, inhouse: Inhouse | None, learned: Mapping[str, Sequence[QAPair]] | None
+) -> FileCheck:
+    if inhouse is None:
+        return check_questions(file.questions)
+    return check_questions(file.questions, inhouse.index.all_chunks(), inhouse.embedder, learned)
 
 
 def _journal(arm: Arm, file: QuestionFile, folder: Path, inhouse: Inhouse | None) -> Journal | None:
@@ -161,6 +175,8 @@ def _index_facts(inhouse: Inhouse) -> dict[str, str | int]:
     }
 
 
-def _command(questions: Path, arms: Sequence[str], training: Path | None) -> str:
+def _command(questions: Path, arms: Sequence[str], training: Path | None, off_topic: Sequence[str]) -> str:
     given = ["--questions", str(questions), "--arms", ",".join(arms)]
-    return shlex.join(["inhouse", "evaluate", *given, *(["--training", str(training)] if training else [])])
+    given += ["--training", str(training)] if training else []
+    given += [part for phrase in off_topic for part in ("--off-topic", phrase)]
+    return shlex.join(["inhouse", "evaluate", *given])

@@ -8,6 +8,7 @@ from typing import Literal
 
 from eval.comparison import PRIMARY, Comparison, Interval
 from eval.metrics import Aggregate
+from eval.questions import FileCheck
 from eval.results import EvaluationReport
 from eval.wording import NOTHING, changes, points, shown
 
@@ -108,6 +109,7 @@ def notes(report: EvaluationReport) -> list[str]:
     ):
         if ids:
             lines.append(f"{len(ids)} question{'s'[: len(ids) > 1]} {what}: {_some(ids)}.")
+    lines += _checked(check)
     if index:
         lines.append(
             f"Index: version {index['version']}, {index['documents']} documents, {index['chunks']} chunks, "
@@ -127,6 +129,30 @@ def notes(report: EvaluationReport) -> list[str]:
         lines += [f"Arm {result.name}, question {name}: {error}" for name, error in errors[:MOST_ERRORS]]
     if facts["command"]:
         lines.append(f"Repeat it: `{facts['command']}`")
+    return lines
+
+
+def _checked(check: FileCheck) -> list[str]:
+    """What the file is like beside its single questions."""
+    lines = []
+    if check.near_duplicates:
+        pairs = _some([f"{one} and {other}" for one, other in check.near_duplicates], 6)
+        lines.append(f"{len(check.near_duplicates)} pairs of questions ask nearly the same: {pairs}.")
+    for overlap in check.overlaps:
+        found = (
+            f"{len(overlap.exact)} questions stand word for word among them, {len(overlap.near)} nearly so"
+        )
+        ids = _some([*overlap.exact, *(name for name, _ in overlap.near)])
+        lines.append(f"{overlap.data}, {overlap.learned} questions: {found}{f': {ids}' if ids else ''}.")
+    if check.plain_pairs:
+        lines.append(
+            f"{check.plain_pairs} lines hold question and answer alone. They count as answerable unless the "
+            "answer is the assistant's own way to decline or begins as an --off-topic phrase."
+        )
+    for answer, count in list(check.shared_answers.items())[:3]:
+        lines.append(
+            f"{count} questions have the answer {answer[:80]!r}: if that declines, name it by --off-topic."
+        )
     return lines
 
 

@@ -102,7 +102,12 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--recipe", metavar="FILE", help="YAML of settings for this run, such as epochs: 2")
 
     command = add("evaluate", "measure arms on a question file and write a report")
-    command.add_argument("--questions", required=True, metavar="FILE")
+    command.add_argument(
+        "--questions",
+        required=True,
+        metavar="FILE",
+        help="JSONL; `held-out`: the part of the generated questions that tuning did not learn from",
+    )
     command.add_argument(
         "--arms",
         default="base,tuned",
@@ -111,6 +116,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--training", metavar="FILE", help="whose answers `nearest` copies (default: the newest data set)"
+    )
+    command.add_argument(
+        "--off-topic",
+        action="append",
+        default=[],
+        metavar="ANSWER",
+        help="how answers that decline begin, in a file of questions and answers alone; repeatable",
     )
 
     command = add("models", "list tuned adapters, change the active one, or export one")

@@ -127,15 +127,20 @@ def retrain(settings: Settings, arguments: argparse.Namespace) -> Result:
 def evaluate(settings: Settings, arguments: argparse.Namespace) -> Result:
     from eval import evaluation
     from eval.report import table
+    from service import learned
 
     arms = [arm.strip() for arm in arguments.arms.split(",") if arm.strip()]
     if not arms:
         raise InvalidInputError("No arm was named: try --arms base,tuned.")
+    training = Path(arguments.training) if arguments.training else None
+    held_out = arguments.questions == learned.HELD_OUT
     report = evaluation.evaluate(
         settings,
-        questions=Path(arguments.questions),
+        questions=learned.write_held_out(settings) if held_out else Path(arguments.questions),
         arms=arms,
-        training=Path(arguments.training) if arguments.training else None,
+        training=training,
+        learned=learned.learned_by(settings, arms, training),
+        off_topic=[utf8(answer) for answer in arguments.off_topic],
         progress=console(),
     )
     payload = report.to_json()
