@@ -14,7 +14,7 @@ from core.progress import Progress, silent
 from core.types import QAPair
 from eval.arms import Arm
 from eval.journal import Asked, Journal
-from eval.metrics import score, score_error
+from eval.metrics import Mended, score, score_error
 from eval.results import ArmResult
 from eval.sharing import Traced
 
@@ -43,8 +43,9 @@ def answer_all(
     *,
     journal: Journal | None = None,
     workers: int = 1,
+    mended: Mended | None = None,
 ) -> ArmResult:
-    """Every question through one arm, after one that only loads its models.
+    """Every question through one arm, after one that only loads its models. `mended` finds misspelt words.
 
     What the journal holds is not asked again. A question that raises is an error of that question. Raises
     ModelError where the arm cannot answer at all.
@@ -69,7 +70,7 @@ def answer_all(
             journal.drop()
         raise ModelError(f"Every question failed, the first with: {next(iter(errors.values()))}")
     samples = tuple(
-        score(question, asked.answer, asked.latency_ms)
+        score(question, asked.answer, asked.latency_ms, mended)
         if asked.answer
         else score_error(question, asked.latency_ms)
         for question, asked in zip(questions, results, strict=True)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core import spelling
 from core.errors import ConfigurationError, IndexEmptyError, ModelError
 from core.progress import Progress, silent
 from core.settings import Settings
@@ -21,9 +22,11 @@ from eval.arms import Arm, Bench, open_arms
 from eval.asking import answer_all, at_once
 from eval.comparison import SEED, compare_arms
 from eval.journal import Journal
+from eval.metrics import Mended
 from eval.questions import FileCheck, QuestionFile, check_questions, load_questions
 from eval.report import write_report
 from eval.results import ArmResult, EvaluationReport
+from eval.similarity import with_similarity
 
 if TYPE_CHECKING:
     from core.bootstrap import Inhouse
@@ -93,10 +96,16 @@ def run(
     skipped = dict(bench.skipped)
     journals = []
     peaks = {}
+    mended = _mended(inhouse) if inhouse else None
     for arm in bench.arms:
         try:
             journal = _journal(arm, file, folder, inhouse)
-            results.append(answer_all(arm, file.questions, progress, journal=journal, workers=workers))
+            result = answer_all(
+                arm, file.questions, progress, journal=journal, workers=workers, mended=mended
+            )
+            if inhouse:
+                result = with_similarity(result, file.questions, inhouse.embedder)
+            results.append(result)
             journals.append(journal)
             peaks[arm.name] = _peak_memory_mb()
         except (ModelError, ConfigurationError) as error:
@@ -129,6 +138,12 @@ def run(
         if journal:
             journal.drop()
     return report
+
+
+def _mended(inhouse: Inhouse) -> Mended:
+    """A text with its misspelt words replaced, by the words of the documents and of the embedder."""
+    words, embedder = inhouse.index.words(), inhouse.embedder
+    return lambda text: spelling.mended(text, words, lambda word: embedder.count_tokens(word) == 1)
 
 
 def _check(

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from eval.aggregates import Aggregate
 from eval.comparison import PRIMARY, Comparison, Interval
-from eval.metrics import Aggregate
 from eval.questions import FileCheck
-from eval.results import EvaluationReport
+from eval.results import ArmResult, EvaluationReport
 from eval.wording import NOTHING, changes, points, shown
 
 
@@ -30,11 +30,27 @@ FIGURES = (
     Figure("Answered when it should", "answered", "answered"),
     Figure("Answered when it should decline", "wrongly_answered"),
     Figure("Recall@5 of the evidence", "recall", "recall"),
+    Figure("Recall@1", "recall_1", "recall_1"),
+    Figure("Recall@3", "recall_3", "recall_3"),
+    Figure("Recall@10", "recall_10", "recall_10"),
     Figure("MRR of the evidence", "mrr", "reciprocal_rank", "score"),
+    Figure("nDCG@10 of the evidence", "ndcg", "ndcg", "score"),
+    Figure("Evidence that the reader read", "evidence_read", "evidence_read"),
+    Figure("Evidence that it kept", "evidence_kept", "evidence_kept"),
     Figure("Cites the right document", "cited_right", "cited_right"),
+    Figure("Citations that are evidence", "citation_precision", "citation_precision"),
+    Figure("Evidence that is cited", "citation_recall", "citation_recall"),
     Figure("Quotes verbatim", "quotes_verbatim", "quotes_verbatim"),
+    Figure("Sentences that passages bear out", "grounded", "grounded"),
+    Figure("Answers whose text has a fault", "faulty"),
+    Figure("Exact match with the reference", "exact_match", "exact_match"),
     Figure("Token F1 with the reference", "token_f1", "token_f1", "score"),
+    Figure("ROUGE-1 with the reference", "rouge_1", "rouge_1", "score"),
+    Figure("ROUGE-2 with the reference", "rouge_2", "rouge_2", "score"),
     Figure("ROUGE-L with the reference", "rouge_l", "rouge_l", "score"),
+    Figure("Similarity to the reference", "similarity", "similarity", "score"),
+    Figure("Keywords said", "keywords_held", "keywords_held"),
+    Figure("Numbers of the reference said", "numbers_held", "numbers_held"),
     Figure("Latency, p50 / p95", "latency_ms", "", "ms"),
     Figure("Words of an answer, p50 / p95", "words", "", "words"),
 )
@@ -94,6 +110,33 @@ def _difference_span(comparison: Comparison | None, figure: Figure) -> str:
     return f"{points(comparison.low, figure.unit)} to {points(comparison.high, figure.unit)}"
 
 
+def _quality(result: ArmResult) -> list[str]:
+    """What one figure cannot say of an arm: classes, confidence, stages, texts."""
+    figures = result.aggregate
+    lines = []
+    classes = "; ".join(
+        f"{name} {shown(row['precision'], 'share')} and {shown(row['recall'], 'share')}"
+        for name, row in figures.refusals.items()
+    )
+    if classes:
+        lines.append(f"Arm {result.name}, precision and recall by what was expected: {classes}.")
+    curve, calibration = figures.risk_coverage, figures.calibration
+    if curve and calibration:
+        lines.append(
+            f"Arm {result.name}, confidence: area under the risk-coverage curve {curve['aurc']:.3f} over "
+            f"{curve['answered']} answers; expected calibration error {calibration['ece']:.3f}, Brier score "
+            f"{calibration['brier']:.3f}."
+        )
+    stages = {name: row["p50"] for name, row in figures.stages_ms.items() if row["p50"]}
+    if stages:
+        told = ", ".join(f"{name} {ms:.0f}" for name, ms in stages.items())
+        lines.append(f"Arm {result.name}, milliseconds by stage, p50: {told}.")
+    if figures.faults:
+        told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in figures.faults.items())
+        lines.append(f"Arm {result.name}, faults in the texts of answers: {told}.")
+    return lines
+
+
 def notes(report: EvaluationReport) -> list[str]:
     """What is measured on what, what was left out, and the command that repeats it."""
     check, facts, index = report.check, report.facts, report.facts["index"]
@@ -125,6 +168,7 @@ def notes(report: EvaluationReport) -> list[str]:
                 f"{comparison.arm} against {comparison.base}, question by question: {changes(comparison)}."
             )
     for result in report.results:
+        lines += _quality(result)
         errors = list(result.errors.items())
         lines += [f"Arm {result.name}, question {name}: {error}" for name, error in errors[:MOST_ERRORS]]
     if facts["command"]:
