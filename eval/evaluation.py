@@ -9,15 +9,17 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core import spelling
 from core.errors import ConfigurationError, IndexEmptyError, ModelError
 from core.progress import Progress, silent
 from core.settings import Settings
 from core.types import QAPair
+from eval.agreement import Ratings, with_ratings
 from eval.arms import Arm, Bench, open_arms
 from eval.asking import answer_all, at_once
 from eval.comparison import SEED, compare_arms
@@ -27,6 +29,7 @@ from eval.questions import FileCheck, QuestionFile, check_questions, load_questi
 from eval.report import write_report
 from eval.results import ArmResult, EvaluationReport
 from eval.similarity import with_similarity
+from eval.tournament import standings
 
 if TYPE_CHECKING:
     from core.bootstrap import Inhouse
@@ -42,6 +45,7 @@ def evaluate(
     training: Path | None = None,
     learned: Mapping[str, Sequence[QAPair]] | None = None,
     off_topic: Sequence[str] = (),
+    ratings: Ratings | None = None,
     progress: Progress = silent,
     now: datetime | None = None,
 ) -> EvaluationReport:
@@ -49,9 +53,10 @@ def evaluate(
 
     Every other arm is compared with the first that could be evaluated. `training` holds the questions whose
     answers the arm `nearest` copies, `learned` what the adapters were tuned on, by the name of the data: the
-    file is held against it. `off_topic` is how answers that decline begin in a file without kinds. An
-    evaluation that was stopped goes on from the answers that it had. Raises InvalidInputError where the file
-    holds no usable question, IndexEmptyError where nothing is indexed, ModelError where no arm remains.
+    file is held against it. `off_topic` is how answers that decline begin in a file without kinds, `ratings`
+    what people said of logged answers. An evaluation that was stopped goes on from the answers that it had.
+    Raises InvalidInputError where the file holds no usable question, IndexEmptyError where nothing is
+    indexed, ModelError where no arm remains.
     """
     from core.bootstrap import Inhouse
 
@@ -68,6 +73,7 @@ def evaluate(
             inhouse=inhouse,
             command=_command(questions, arms, training, off_topic),
             learned=learned,
+            ratings=ratings,
             workers=at_once(bench.arms, settings.models.threads),
             progress=progress,
             now=now,
@@ -84,6 +90,7 @@ def run(
     command: str = "",
     inhouse: Inhouse | None = None,
     learned: Mapping[str, Sequence[QAPair]] | None = None,
+    ratings: Ratings | None = None,
     workers: int = 1,
     progress: Progress = silent,
     now: datetime | None = None,
@@ -131,6 +138,9 @@ def run(
             "questions_at_once": workers,
             "seconds": round(time.perf_counter() - started, 1),
             "peak_memory_mb": peaks,
+            "standings": [asdict(one) for one in standings({r.name: r.samples for r in results})],
+            "ratings": with_ratings(results, file.questions, ratings or {}),
+            "judge": _judged(inhouse, results, file.questions, ratings or {}, progress),
         },
     )
     write_report(report)
@@ -138,6 +148,27 @@ def run(
         if journal:
             journal.drop()
     return report
+
+
+def _judged(
+    inhouse: Inhouse | None,
+    results: Sequence[ArmResult],
+    questions: Sequence[QAPair],
+    ratings: Ratings,
+    progress: Progress,
+) -> dict[str, Any] | None:
+    """None where no judge is configured. One that fails is named; the metrics stand without it."""
+    if inhouse is None or not inhouse.settings.judge.model:
+        return None
+    from eval.judge import judge_of, judged
+
+    settings = inhouse.settings.judge
+    try:
+        judge = judge_of(settings)
+        found = judged(judge, results, questions, ratings, progress) if judge else []
+    except (ModelError, ConfigurationError) as error:
+        return {"model": settings.model, "error": error.message}
+    return {"model": settings.model, "comparisons": found}
 
 
 def _mended(inhouse: Inhouse) -> Mended:

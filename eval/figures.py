@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from eval.aggregates import Aggregate
 from eval.comparison import PRIMARY, Comparison, Interval
@@ -110,6 +110,39 @@ def _difference_span(comparison: Comparison | None, figure: Figure) -> str:
     return f"{points(comparison.low, figure.unit)} to {points(comparison.high, figure.unit)}"
 
 
+def _standings(facts: Mapping[str, Any]) -> list[str]:
+    """All arms against each other, and what people and a judge model say."""
+    lines = []
+    if standings := facts.get("standings"):
+        told = "; ".join(
+            f"{row['arm']} {row['elo']:.0f}"
+            + ("" if row["elo_low"] is None else f" ({row['elo_low']:.0f} to {row['elo_high']:.0f})")
+            + f", wins {shown(row['win_rate'], 'share')}"
+            for row in standings
+        )
+        lines.append(f"All arms against each other, Elo points (95% interval) and win rate: {told}.")
+    if ratings := facts.get("ratings"):
+        lines.append(
+            f"People rated {ratings['rated_answers']} of these answers and agree with the metrics on "
+            f"{shown(ratings['agree'], 'share')}; Cohen's kappa {shown(ratings['kappa'], 'score')}."
+        )
+    judge = facts.get("judge") or {}
+    if "error" in judge:
+        lines.append(f"The judge {judge['model']} did not judge: {judge['error']}")
+    return lines + [_judgement(judge["model"], row) for row in judge.get("comparisons", ())]
+
+
+def _judgement(model: str, row: Mapping[str, Any]) -> str:
+    agreement = f"kappa with the metric {shown(row['kappa_with_metric'], 'score')}"
+    if "rated_pairs" in row:
+        agreement += f", with people {shown(row['kappa_with_people'], 'score')}"
+    return (
+        f"The judge {model} prefers {row['arm']} to {row['base']} in {row['wins']} questions, the other way "
+        f"round in {row['losses']}; {row['ties']} ties, {row['changed_mind']} of them because the order changed its "
+        f"mind; {agreement}."
+    )
+
+
 def _quality(result: ArmResult) -> list[str]:
     """What one figure cannot say of an arm: classes, confidence, stages, texts."""
     figures = result.aggregate
@@ -167,6 +200,7 @@ def notes(report: EvaluationReport) -> list[str]:
             lines.append(
                 f"{comparison.arm} against {comparison.base}, question by question: {changes(comparison)}."
             )
+    lines += _standings(facts)
     for result in report.results:
         lines += _quality(result)
         errors = list(result.errors.items())

@@ -140,6 +140,7 @@ def evaluate(settings: Settings, arguments: argparse.Namespace) -> Result:
         arms=arms,
         training=training,
         learned=learned.learned_by(settings, arms, training),
+        ratings=learned.ratings(settings),
         off_topic=[utf8(answer) for answer in arguments.off_topic],
         progress=console(),
     )

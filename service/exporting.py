@@ -99,7 +99,7 @@ def export(
     """Raises InvalidInputError where nothing can be exported, ServiceError where the log cannot be read."""
     from core.index.index import Index
 
-    exchanges = _read(settings, since, rated_only)
+    exchanges = logged(settings, since, rated_only)
     if not exchanges:
         raise InvalidInputError(_nothing_logged(since, rated_only))
     dropped: Counter[str] = Counter()
@@ -229,7 +229,7 @@ def _sources(citation: dict[str, Any]) -> list[str]:
     return [citation["source"], *citation.get("also_in", ())]
 
 
-def _read(settings: Settings, since: datetime | None, rated_only: bool) -> list[Exchange]:
+def logged(settings: Settings, since: datetime | None = None, rated_only: bool = False) -> list[Exchange]:
     """Oldest first. Of several opinions on one interaction the last one counts."""
     if not settings.database_url and not settings.database.exists():
         return []

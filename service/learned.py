@@ -1,4 +1,5 @@
-"""What the adapters under evaluation have learned from, and which questions were kept from them.
+"""What an evaluation is told of this installation: what the adapters have learned from, which questions were
+kept from them, and what people said of logged answers.
 
 The registry knows a data set by the hash of its pairs. Where a file of that hash is still among the data
 sets, it is split as `retrain` split it.
@@ -18,6 +19,7 @@ from eval.questions import load_questions
 from finetune import datasets, tuning
 from finetune.generation import default_dataset
 from finetune.registry import AdapterEntry, Registry
+from service.exporting import logged
 
 HELD_OUT = "held-out"
 
@@ -55,6 +57,12 @@ def write_held_out(settings: Settings) -> Path:
     path = settings.datasets_dir / f"{HELD_OUT}.jsonl"
     datasets.save(path, asked)
     return path
+
+
+def ratings(settings: Settings) -> dict[tuple[str, str], int]:
+    """(question, answer) -> what people said of it, as the log holds them."""
+    rated = [exchange for exchange in logged(settings, rated_only=True) if exchange.rating]
+    return {(exchange.question, exchange.answer): exchange.rating for exchange in rated}
 
 
 def _entries(settings: Settings, arms: Sequence[str]) -> list[AdapterEntry]:
