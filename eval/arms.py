@@ -25,6 +25,7 @@ from finetune.registry import AdapterEntry, Registry
 if TYPE_CHECKING:
     from core.answering import Answerer
     from core.bootstrap import Inhouse
+    from core.models.generators import LocalGenerator
     from core.models.local import LocalModel
     from eval.sharing import Memory
 
@@ -40,7 +41,7 @@ class Arm:
     answer: Ask
     description: str = ""
     identity: Callable[[], str] | None = None  # of all that its answers depend on; None: they are not kept
-    writes: bool = False  # a model of this process generates
+    generator: Callable[[], LocalGenerator] | None = None  # where a model of this process writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,10 @@ class _Workshop:
             gold = gold_passages(self._questions, inhouse.index.all_chunks())
             ask = answer_from_gold(answerer, gold, decoding)
             description += f", given the evidence of {len(gold)} questions in place of retrieval"
-        return self._arm(name, ask, description, identity_of, wired)
+        writes = wired.settings.generator == "transformers"
+        return self._arm(
+            name, ask, description, identity_of, (lambda: _local_of(answerer())) if writes else None
+        )
 
     def _arm(
         self,
@@ -130,7 +134,7 @@ class _Workshop:
         ask: Ask,
         description: str,
         identity: Callable[[], str],
-        wired: Inhouse | None = None,
+        generator: Callable[[], LocalGenerator] | None = None,
     ) -> Arm:
         from eval.sharing import traced
 
@@ -140,7 +144,7 @@ class _Workshop:
             lambda question, history: traced(self._memory, lambda: ask(question, history)),
             description + changes,
             identity,
-            wired is not None and wired.settings.generator == "transformers",
+            generator,
         )
 
     def _wire(self, settings: Settings, model: str) -> tuple[Inhouse, str]:
@@ -194,6 +198,13 @@ class _Workshop:
             plain.retriever.index, embedder, plain.retriever.reader, plain.retriever.settings, self._memory
         )
         return replace(plain, retriever=retriever, embedder=embedder)
+
+
+def _local_of(answerer: Answerer) -> LocalGenerator:
+    from core.models.generators import LocalGenerator
+
+    assert isinstance(answerer.generator, LocalGenerator)
+    return answerer.generator
 
 
 def adapter_of(settings: Settings, name: str) -> tuple[Path, str]:

@@ -29,7 +29,7 @@ def at_once(arms: Sequence[Arm], threads: int) -> int:
     """
     import torch
 
-    if any(arm.writes for arm in arms):
+    if any(arm.generator for arm in arms):
         return 1
     if not threads:
         torch.set_num_threads(1)

@@ -8,7 +8,7 @@ import resource
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from eval.agreement import Ratings, with_ratings
 from eval.arms import Arm, Bench, open_arms
 from eval.asking import answer_all, at_once
 from eval.comparison import SEED, compare_arms
+from eval.general_ability import general_ability
 from eval.journal import Journal
 from eval.metrics import Mended
 from eval.questions import FileCheck, QuestionFile, check_questions, load_questions
@@ -33,6 +34,10 @@ from eval.tournament import standings
 
 if TYPE_CHECKING:
     from core.bootstrap import Inhouse
+    from core.models.generators import LocalGenerator
+
+# The assistant and the names of its arms -> what they do with questions about other documents.
+Regression = Callable[["Inhouse", Sequence[str], Progress], Mapping[str, Any]]
 
 DEFAULT_ARMS = ("base", "tuned")
 
@@ -46,6 +51,7 @@ def evaluate(
     learned: Mapping[str, Sequence[QAPair]] | None = None,
     off_topic: Sequence[str] = (),
     ratings: Ratings | None = None,
+    regression: Regression | None = None,
     progress: Progress = silent,
     now: datetime | None = None,
 ) -> EvaluationReport:
@@ -54,9 +60,9 @@ def evaluate(
     Every other arm is compared with the first that could be evaluated. `training` holds the questions whose
     answers the arm `nearest` copies, `learned` what the adapters were tuned on, by the name of the data: the
     file is held against it. `off_topic` is how answers that decline begin in a file without kinds, `ratings`
-    what people said of logged answers. An evaluation that was stopped goes on from the answers that it had.
-    Raises InvalidInputError where the file holds no usable question, IndexEmptyError where nothing is
-    indexed, ModelError where no arm remains.
+    what people said of logged answers; `regression` asks the arms about other documents. An evaluation that
+    was stopped goes on from the answers that it had. Raises InvalidInputError where the file holds no usable
+    question, IndexEmptyError where nothing is indexed, ModelError where no arm remains.
     """
     from core.bootstrap import Inhouse
 
@@ -74,6 +80,7 @@ def evaluate(
             command=_command(questions, arms, training, off_topic),
             learned=learned,
             ratings=ratings,
+            regression=regression,
             workers=at_once(bench.arms, settings.models.threads),
             progress=progress,
             now=now,
@@ -91,6 +98,7 @@ def run(
     inhouse: Inhouse | None = None,
     learned: Mapping[str, Sequence[QAPair]] | None = None,
     ratings: Ratings | None = None,
+    regression: Regression | None = None,
     workers: int = 1,
     progress: Progress = silent,
     now: datetime | None = None,
@@ -140,6 +148,12 @@ def run(
             "peak_memory_mb": peaks,
             "standings": [asdict(one) for one in standings({r.name: r.samples for r in results})],
             "ratings": with_ratings(results, file.questions, ratings or {}),
+            "regression": regression(inhouse, [r.name for r in results], progress)
+            if regression and inhouse
+            else None,
+            "general_ability": general_ability(_writing(bench, skipped), progress=progress)
+            if regression
+            else None,
             "judge": _judged(inhouse, results, file.questions, ratings or {}, progress),
         },
     )
@@ -148,6 +162,16 @@ def run(
         if journal:
             journal.drop()
     return report
+
+
+def _writing(bench: Bench, skipped: Mapping[str, str]) -> list[tuple[str, Callable[[], LocalGenerator]]]:
+    """The arms of this process's generating models, each model once."""
+    found = {
+        arm.generator().id: (arm.name, arm.generator)
+        for arm in reversed(bench.arms)
+        if arm.generator and arm.name not in skipped
+    }
+    return list(reversed(found.values()))
 
 
 def _judged(

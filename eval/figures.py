@@ -138,9 +138,31 @@ def _judgement(model: str, row: Mapping[str, Any]) -> str:
         agreement += f", with people {shown(row['kappa_with_people'], 'score')}"
     return (
         f"The judge {model} prefers {row['arm']} to {row['base']} in {row['wins']} questions, the other way "
-        f"round in {row['losses']}; {row['ties']} ties, {row['changed_mind']} of them because the order changed its "
-        f"mind; {agreement}."
+        f"round in {row['losses']}; {row['ties']} ties, {row['changed_mind']} of them because the order "
+        f"changed its mind; {agreement}."
     )
+
+
+def _kept(facts: Mapping[str, Any]) -> list[str]:
+    """What the arms can still do elsewhere."""
+    regression, ability = facts.get("regression") or {}, facts.get("general_ability") or {}
+    lines = []
+    for arm, row in regression.get("arms", {}).items():
+        gain = row["difference"]
+        lines.append(
+            f"Arm {arm}, {row['questions']:.0f} questions about the bundled handbook "
+            f"{regression['handbook']!r}: {shown(row['right'], 'share')} right, {points(gain['mean'])} points "
+            f"to the first arm ({points(gain['low'])} to {points(gain['high'])})"
+            + ("." if row["kept"] else f". {row['lost']}")
+        )
+    lines += [f"Bundled handbook, left out: {why}" for why in regression.get("left_out", {}).values()]
+    for arm, tasks in ability.get("arms", {}).items():
+        told = ", ".join(
+            f"{task} {name} {value:.3f}" for task, values in tasks.items() for name, value in values.items()
+        )
+        lines.append(f"Arm {arm}, general ability: {told}.")
+    lines += [f"General ability, {task}: {why}" for task, why in ability.get("left_out", {}).items()]
+    return lines
 
 
 def _quality(result: ArmResult) -> list[str]:
@@ -200,7 +222,7 @@ def notes(report: EvaluationReport) -> list[str]:
             lines.append(
                 f"{comparison.arm} against {comparison.base}, question by question: {changes(comparison)}."
             )
-    lines += _standings(facts)
+    lines += _standings(facts) + _kept(facts)
     for result in report.results:
         lines += _quality(result)
         errors = list(result.errors.items())

@@ -118,6 +118,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--training", metavar="FILE", help="whose answers `nearest` copies (default: the newest data set)"
     )
     command.add_argument(
+        "--regression",
+        action="store_true",
+        help="also ask about a bundled handbook, and measure what generating models can do elsewhere",
+    )
+    command.add_argument(
         "--off-topic",
         action="append",
         default=[],

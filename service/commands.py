@@ -128,6 +128,7 @@ def evaluate(settings: Settings, arguments: argparse.Namespace) -> Result:
     from eval import evaluation
     from eval.report import table
     from service import learned
+    from service.forgetting import regression_of
 
     arms = [arm.strip() for arm in arguments.arms.split(",") if arm.strip()]
     if not arms:
@@ -141,6 +142,7 @@ def evaluate(settings: Settings, arguments: argparse.Namespace) -> Result:
         training=training,
         learned=learned.learned_by(settings, arms, training),
         ratings=learned.ratings(settings),
+        regression=regression_of if arguments.regression else None,
         off_topic=[utf8(answer) for answer in arguments.off_topic],
         progress=console(),
     )

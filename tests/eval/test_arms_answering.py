@@ -156,7 +156,7 @@ def test_a_generating_model_with_an_adapter_without_retrieval_and_with_another_p
     assert "no tuned causal yet" in bench.skipped[f"tuned{writing}"]
     plain, closed, other = bench.arms
     assert closed.identity is not None
-    assert all(arm.writes for arm in bench.arms)
+    assert all(arm.generator for arm in bench.arms)
     said = ask(closed, ASKED[0])
     assert said.model.endswith("without retrieval")
     assert (said.hits, said.citations) == ((), ())
