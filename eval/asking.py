@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from itertools import islice
 
 from core.errors import IndexUnavailableError, InhouseError, ModelError
@@ -21,19 +22,26 @@ from eval.sharing import Traced
 logger = logging.getLogger("inhouse")
 
 
-def at_once(arms: Sequence[Arm], threads: int) -> int:
-    """How many questions are answered at a time: as many as models find cores.
+@contextmanager
+def side_by_side(arms: Sequence[Arm], threads: int) -> Iterator[int]:
+    """How many questions are answered at a time inside the block: as many as models find cores.
 
-    Readers work in small batches, which one thread each computes faster than all threads together. `threads`
-    is `models.threads`: what it names stays. A model that writes takes its turn alone, with all cores.
+    A reader computes in small batches, of which more are done in a second by one thread each than by all
+    threads together. `threads` is `models.threads`: what it names stays. A model that writes takes its turn
+    alone, with all cores.
     """
     import torch
 
+    before = torch.get_num_threads()
     if any(arm.generator for arm in arms):
-        return 1
+        yield 1
+        return
     if not threads:
         torch.set_num_threads(1)
-    return max(1, len(os.sched_getaffinity(0)) // torch.get_num_threads())
+    try:
+        yield max(1, len(os.sched_getaffinity(0)) // torch.get_num_threads())
+    finally:
+        torch.set_num_threads(before)
 
 
 def answer_all(

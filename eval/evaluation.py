@@ -21,7 +21,7 @@ from core.settings import Settings
 from core.types import QAPair
 from eval.agreement import Ratings, with_ratings
 from eval.arms import Arm, Bench, open_arms
-from eval.asking import answer_all, at_once
+from eval.asking import answer_all, side_by_side
 from eval.comparison import SEED, compare_arms
 from eval.general_ability import general_ability
 from eval.journal import Journal
@@ -72,19 +72,20 @@ def evaluate(
         if inhouse.index.is_empty:
             raise IndexEmptyError("Nothing is indexed yet. Index a folder with `inhouse reindex PATH`.")
         bench = open_arms(inhouse, arms, file.questions, training=training)
-        return run(
-            file,
-            bench,
-            folder=settings.reports_dir,
-            inhouse=inhouse,
-            command=_command(questions, arms, training, off_topic),
-            learned=learned,
-            ratings=ratings,
-            regression=regression,
-            workers=at_once(bench.arms, settings.models.threads),
-            progress=progress,
-            now=now,
-        )
+        with side_by_side(bench.arms, settings.models.threads) as workers:
+            return run(
+                file,
+                bench,
+                folder=settings.reports_dir,
+                inhouse=inhouse,
+                command=_command(questions, arms, training, off_topic),
+                learned=learned,
+                ratings=ratings,
+                regression=regression,
+                workers=workers,
+                progress=progress,
+                now=now,
+            )
     finally:
         inhouse.close()
 

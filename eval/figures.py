@@ -149,10 +149,11 @@ def _kept(facts: Mapping[str, Any]) -> list[str]:
     lines = []
     for arm, row in regression.get("arms", {}).items():
         gain = row["difference"]
+        span = f"{points(gain['low'])} to {points(gain['high'])}"
         lines.append(
             f"Arm {arm}, {row['questions']:.0f} questions about the bundled handbook "
-            f"{regression['handbook']!r}: {shown(row['right'], 'share')} right, {points(gain['mean'])} points "
-            f"to the first arm ({points(gain['low'])} to {points(gain['high'])})"
+            f"{regression['handbook']!r}: {shown(row['right'], 'share')} right, "
+            f"{points(gain['mean'])} points to the first arm ({span})"
             + ("." if row["kept"] else f". {row['lost']}")
         )
     lines += [f"Bundled handbook, left out: {why}" for why in regression.get("left_out", {}).values()]

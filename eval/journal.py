@@ -69,9 +69,11 @@ class Journal:
         }
         with self._lock:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            whole = not self.file.is_file() or self.file.read_bytes()[-1:] in (b"", b"\n")
-            with self.file.open("a", encoding="utf-8") as stream:
-                stream.write(("" if whole else "\n") + json.dumps(row, ensure_ascii=False) + "\n")
+            with self.file.open("a+b") as stream:
+                stream.seek(max(0, stream.tell() - 1))
+                cut_off = stream.read(1) not in (b"", b"\n")
+                line = json.dumps(row, ensure_ascii=False).encode()
+                stream.write((b"\n" if cut_off else b"") + line + b"\n")
 
     def drop(self) -> None:
         self.file.unlink(missing_ok=True)

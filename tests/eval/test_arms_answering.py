@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from core.bootstrap import Inhouse
 from core.models.reader import SHIPPED_ADAPTER
 from core.settings import Settings
 from core.types import Answer, Evidence, Message, QAPair
 from eval.arms import Arm, Bench, open_arms
-from eval.asking import answer_all
+from eval.asking import answer_all, side_by_side
 from eval.evaluation import run
 from eval.journal import FOLDER, Journal
 from eval.questions import QuestionFile
@@ -226,9 +229,17 @@ def test_a_last_line_that_was_cut_off_is_asked_again(inhouse: Inhouse, tmp_path:
     assert set(journal.read()) == {"leave", "sick", "cup"}
 
 
-def test_any_adapter_of_the_registry_is_an_arm(inhouse: Inhouse, tmp_path: Path) -> None:
-    import shutil
+def test_readers_answer_side_by_side_and_a_model_that_writes_alone(inhouse: Inhouse) -> None:
+    arms = list(arms_of(inhouse, "base").values())
+    before, cores = torch.get_num_threads(), len(os.sched_getaffinity(0))
+    with side_by_side(arms, 0) as workers:
+        assert (workers, torch.get_num_threads()) == (cores, 1)
+    with side_by_side([replace(arms[0], generator=lambda: None)], 0) as workers:  # type: ignore[arg-type]
+        assert (workers, torch.get_num_threads()) == (1, before)
+    assert torch.get_num_threads() == before
 
+
+def test_any_adapter_of_the_registry_is_an_arm(inhouse: Inhouse, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(SHIPPED_ADAPTER, tmp_path / "copy"))
     adapter = Registry(inhouse.settings.adapters_dir).add(copy, kind="reader", base="shipped")
     arms = arms_of(inhouse, "base", adapter, f"oracle:{adapter}")
