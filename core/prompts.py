@@ -140,6 +140,14 @@ def question_request(chunk: Chunk, count: int, purpose: str) -> tuple[Message, .
     return Message("system", row["system"].format(purpose=purpose)), Message("user", request)
 
 
+def judge_request(question: str, reference: str, first: str, second: str) -> tuple[Message, ...]:
+    """Asks a judge model which answer is better; see `templates/judge.yaml`."""
+    row = yaml.safe_load((_TEMPLATES / "judge.yaml").read_text(encoding="utf-8"))
+    texts = {"question": question, "reference": reference or "(none)", "first": first, "second": second}
+    request = row["request"].format(**{name: defuse(text) for name, text in texts.items()})
+    return Message("system", row["system"]), Message("user", request)
+
+
 def passage_text(chunk: Chunk) -> str:
     """The chunk as models read it, on one line: its units in their order, a table row with the names of its
     columns, a heading within it before what stands under it.

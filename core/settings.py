@@ -195,6 +195,14 @@ class FinetuneSettings(Section):
     seed: int = 13
 
 
+class JudgeSettings(Section):
+    """A model that compares answers in evaluations. Without one, nothing is judged by a model."""
+
+    model: str = Field("", description="of an OpenAI-compatible endpoint")
+    base_url: str = ""
+    api_key: str = Field("", repr=False)
+
+
 class ConversationSettings(Section):
     """`max_turns` and `max_chars` are of one conversation that the server keeps."""
 
@@ -312,6 +320,7 @@ class Settings(BaseSettings):
     observation: ObservationSettings = ObservationSettings()
     decoding: DecodingSettings = DecodingSettings()
     finetune: FinetuneSettings = FinetuneSettings()
+    judge: JudgeSettings = JudgeSettings()
     service: ServiceSettings = ServiceSettings()
     log: LogSettings = LogSettings()
     limits: LimitSettings = LimitSettings()

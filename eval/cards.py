@@ -8,7 +8,8 @@ from typing import Any
 
 from core.errors import ModelError
 from core.settings import Settings
-from eval.arms import adapter_of
+from eval.arm_names import parse
+from eval.arms import READER, tuned_entry
 from finetune.registry import Registry
 
 
@@ -19,15 +20,22 @@ def model_cards(settings: Settings, arms: Iterable[str]) -> dict[str, dict[str, 
     """
     cards = {}
     for name in arms:
-        try:
-            path, _ = adapter_of(settings, name)
-        except ModelError:
-            continue
-        entry = next((entry for entry in Registry(settings.adapters_dir).list() if entry.path == path), None)
-        if entry is not None:
-            values = entry.to_json()
-            cards[name] = {"adapter": values.pop("id"), **values}
-        elif (path / "card.json").is_file():
-            shipped = json.loads((path / "card.json").read_text(encoding="utf-8"))
-            cards[name] = {"adapter": "shipped", **{k: v for k, v in shipped.items() if k != "input_format"}}
+        if card := _card(settings, name):
+            cards[name] = card
     return cards
+
+
+def _card(settings: Settings, arm: str) -> dict[str, Any] | None:
+    from core.models.reader import SHIPPED_ADAPTER
+
+    model = parse(arm).model
+    if model == "base" and settings.generator == READER:
+        shipped = json.loads((SHIPPED_ADAPTER / "card.json").read_text(encoding="utf-8"))
+        return {"adapter": "shipped", **{k: v for k, v in shipped.items() if k != "input_format"}}
+    try:
+        tuned = model == "tuned"
+        entry = tuned_entry(settings, READER)[0] if tuned else Registry(settings.adapters_dir).get(model)
+    except ModelError:
+        return None
+    values = entry.to_json()
+    return {"adapter": values.pop("id"), **values}

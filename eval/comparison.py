@@ -25,8 +25,8 @@ POWER = 0.8
 FEWEST_CLUSTERS = 5  # below, no interval is worth printing
 PRIMARY = "right"  # the one metric that decides; the others explain
 METRICS = (
-    PRIMARY, "correct", "refused_right", "answered", "recall", "reciprocal_rank", "cited_right", "token_f1",
-    "rouge_l",
+    PRIMARY, "correct", "refused_right", "answered", "recall", "reciprocal_rank", "ndcg", "cited_right",
+    "token_f1", "rouge_l", "similarity",
 )  # fmt: skip
 SURE_ONE_SIDED_CHANGES = 6  # a sign test needs six changes, all one way, for p < 0.05 (2 x 0.5^6 = 0.031)
 

@@ -18,15 +18,14 @@ WIDTH, HEIGHT = 320, 200  # of a plot, in its own units
 LEFT, BOTTOM, TOP, RIGHT = 40, 34, 8, 18
 
 
-def sections(arms: Arms, elo: Mapping[str, Mapping[str, Any]] | None) -> str:
+def sections(arms: Arms, standings: Sequence[Mapping[str, Any]] = ()) -> str:
     """All of them, each a section with its heading."""
     made = {
         "Answers that it is sure of": risk_coverage(arms),
         "Can its confidence be believed?": calibration(arms),
-        "Evidence among the first passages": recall_at(arms),
         "Declining, by reason": refusals(arms),
         "Time by stage": latency_by_stage(arms),
-        "All arms against each other": ratings(elo),
+        "All arms against each other": ratings(standings),
     }
     parts = [f"<section><h2>{title}</h2>{body}</section>" for title, body in made.items() if body]
     return f"<div class='two top'>{''.join(parts)}</div>" if parts else ""
@@ -34,10 +33,9 @@ def sections(arms: Arms, elo: Mapping[str, Mapping[str, Any]] | None) -> str:
 
 def risk_coverage(arms: Arms) -> str:
     """The share of wrong answers among those it is surest of, as more of them are given."""
-    known = _with(arms, "risk_coverage")
+    known = {name: curve["points"] for name, curve in _with(arms, "risk_coverage").items()}
     if not known:
         return ""
-    known = {name: curve["points"] if isinstance(curve, Mapping) else curve for name, curve in known.items()}
     most = max((point["risk"] for points in known.values() for point in points), default=0.0) or 0.01
     top = min(1.0, max(0.05, most * 1.1))
     lines = "".join(
@@ -54,28 +52,28 @@ def risk_coverage(arms: Arms) -> str:
 
 
 def calibration(arms: Arms) -> str:
-    """A reliability diagram: a point for each group of answers that were given with the same confidence."""
+    """A reliability diagram: a point for each group of questions of nearly the same confidence."""
     known = _with(arms, "calibration")
     if not known:
         return ""
     parts = [f"<line class='zero' x1='{_x(0)}' y1='{_y(0)}' x2='{_x(1)}' y2='{_y(1)}'/>"]
     for place, name in enumerate(arms):
-        bins = [_bin(item) for item in known.get(name, {}).get("bins", ()) if item["n"]]
-        parts.append(_line([(item["confidence"], item["accuracy"]) for item in bins], place))
+        bins = known.get(name, {}).get("bins", ())
+        parts.append(_line([(item["confidence"], item["share"]) for item in bins], place))
         parts += [_point(item, place, name) for item in bins]
-    plot = _plot("".join(parts), "confidence that it gave", "right", 1.0, "Accuracy against confidence")
+    plot = _plot(
+        "".join(parts),
+        "confidence that it gave",
+        "covered",
+        1.0,
+        "What the documents hold, against confidence",
+    )
     errors = ", ".join(f"{name} {shown(item['ece'], 'share')}" for name, item in known.items())
-    text = f"On the line, a confidence of 70% is borne out 70 times in 100. Mean distance from it: {errors}."
+    text = (
+        "Of the questions for which it was 70% sure that the documents hold the answer, 70 in 100 should be "
+        f"so: that is the line. Mean distance from it: {errors}."
+    )
     return f"{plot}{arm_keys(list(arms))}<p class='quiet'>{escape(text)}</p>"
-
-
-def _bin(item: Mapping[str, Any]) -> dict[str, Any]:
-    """`share`: of the questions of this confidence whose answer the documents hold."""
-    return {**item, "accuracy": item["accuracy"] if "accuracy" in item else item["share"]}
-
-
-def recall_at(arms: Arms) -> str:
-    return _by_arm(arms, "recall_at", "first", lambda value: shown(value, "share"))
 
 
 def refusals(arms: Arms) -> str:
@@ -91,23 +89,22 @@ def latency_by_stage(arms: Arms) -> str:
             " / ".join(NOTHING if ms is None else f"{ms:.0f}" for ms in (value["p50"], value["p95"])) + " ms"
         )
 
-    key = "latency_by_stage" if _with(arms, "latency_by_stage") else "stages_ms"
-    return _by_arm(arms, key, "p50 / p95", both)
+    return _by_arm(arms, "stages_ms", "p50 / p95", both)
 
 
-def ratings(elo: Mapping[str, Mapping[str, Any]] | None) -> str:
-    if not elo:
+def ratings(standings: Sequence[Mapping[str, Any]]) -> str:
+    """Best first, as they come."""
+    if not standings:
         return ""
-    best_first = sorted(elo.items(), key=lambda item: -item[1]["rating"])
-    rows = [(name, [_rating(item), shown(item["win_rate"], "share")]) for name, item in best_first]
+    rows = [(row["arm"], [_rating(row), shown(row["win_rate"], "share")]) for row in standings]
     text = "From the questions on which two arms differ: 100 points more are won about 64 times in 100."
     return _table(["arm", "Elo rating (95% interval)", "wins"], rows) + f"<p class='quiet'>{text}</p>"
 
 
-def _rating(item: Mapping[str, Any]) -> str:
-    low, high = item.get("low"), item.get("high")
+def _rating(row: Mapping[str, Any]) -> str:
+    low, high = row["elo_low"], row["elo_high"]
     span = "" if low is None or high is None else f" ({low:.0f} to {high:.0f})"
-    return f"{item['rating']:.0f}{span}"
+    return f"{row['elo']:.0f}{span}"
 
 
 def _with(arms: Arms, key: str) -> dict[str, Any]:
@@ -159,8 +156,10 @@ def _line(points: Sequence[tuple[float, float]], place: int) -> str:
 
 
 def _point(item: Mapping[str, Any], place: int, arm: str) -> str:
-    title = f"{arm}: {item['n']} answers of confidence {item['confidence']:.2f}, {item['accuracy']:.0%} right"
-    spot = f"cx='{_x(item['confidence']):.1f}' cy='{_y(item['accuracy']):.1f}'"
+    title = (
+        f"{arm}: {item['n']} questions of confidence {item['confidence']:.2f}, {item['share']:.0%} covered"
+    )
+    spot = f"cx='{_x(item['confidence']):.1f}' cy='{_y(item['share']):.1f}'"
     return f"<circle class='a-{place % 4}' {spot} r='4'><title>{escape(title)}</title></circle>"
 
 

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-import logging
 import platform
 import re
+import resource
 import shlex
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from core.errors import IndexEmptyError, IndexUnavailableError, InhouseError, ModelError
+from core import spelling
+from core.errors import ConfigurationError, IndexEmptyError, ModelError
 from core.progress import Progress, silent
 from core.settings import Settings
-from core.types import Answer, Message, QAPair
+from core.types import QAPair
+from eval.agreement import Ratings, with_ratings
 from eval.arms import Arm, Bench, open_arms
+from eval.asking import answer_all, side_by_side
 from eval.cards import model_cards
 from eval.comparison import SEED, compare_arms
-from eval.metrics import Sample, score, score_error
-from eval.questions import QuestionFile, check_questions, load_questions
+from eval.general_ability import general_ability
+from eval.journal import Journal
+from eval.metrics import Mended
+from eval.questions import FileCheck, QuestionFile, check_questions, load_questions
 from eval.report import write_report
 from eval.results import ArmResult, EvaluationReport
+from eval.similarity import with_similarity
+from eval.tournament import standings
 
 if TYPE_CHECKING:
     from core.bootstrap import Inhouse
+    from core.models.generators import LocalGenerator
+
+# The assistant and the names of its arms -> what they do with questions about other documents.
+Regression = Callable[["Inhouse", Sequence[str], Progress], Mapping[str, Any]]
 
 DEFAULT_ARMS = ("base", "tuned")
-
-logger = logging.getLogger("inhouse")
 
 
 def evaluate(
@@ -37,31 +48,45 @@ def evaluate(
     *,
     questions: Path,
     arms: Sequence[str] = DEFAULT_ARMS,
+    training: Path | None = None,
+    learned: Mapping[str, Sequence[QAPair]] | None = None,
+    off_topic: Sequence[str] = (),
+    ratings: Ratings | None = None,
+    regression: Regression | None = None,
     progress: Progress = silent,
     now: datetime | None = None,
 ) -> EvaluationReport:
     """Writes report.json, report.md and report.html into a new folder under `settings.reports_dir`.
 
-    Every other arm is compared with the first that could be evaluated. Raises InvalidInputError where the
-    file holds no usable question, IndexEmptyError where nothing is indexed, ModelError where no arm remains.
+    Every other arm is compared with the first that could be evaluated. `training` holds the questions whose
+    answers the arm `nearest` copies, `learned` what the adapters were tuned on, by the name of the data: the
+    file is held against it. `off_topic` is how answers that decline begin in a file without kinds, `ratings`
+    what people said of logged answers; `regression` asks the arms about other documents. An evaluation that
+    was stopped goes on from the answers that it had. Raises InvalidInputError where the file holds no usable
+    question, IndexEmptyError where nothing is indexed, ModelError where no arm remains.
     """
     from core.bootstrap import Inhouse
 
-    file = load_questions(questions)
+    file = load_questions(questions, settings.assistant, off_topic)
     inhouse = Inhouse(settings)
     try:
         if inhouse.index.is_empty:
             raise IndexEmptyError("Nothing is indexed yet. Index a folder with `inhouse reindex PATH`.")
-        bench = open_arms(inhouse, arms)
-        return run(
-            file,
-            bench,
-            folder=settings.reports_dir,
-            inhouse=inhouse,
-            command=_command(questions, arms),
-            progress=progress,
-            now=now,
-        )
+        bench = open_arms(inhouse, arms, file.questions, training=training)
+        with side_by_side(bench.arms, settings.models.threads) as workers:
+            return run(
+                file,
+                bench,
+                folder=settings.reports_dir,
+                inhouse=inhouse,
+                command=_command(questions, arms, training, off_topic),
+                learned=learned,
+                ratings=ratings,
+                regression=regression,
+                workers=workers,
+                progress=progress,
+                now=now,
+            )
     finally:
         inhouse.close()
 
@@ -73,20 +98,36 @@ def run(
     folder: Path,
     command: str = "",
     inhouse: Inhouse | None = None,
+    learned: Mapping[str, Sequence[QAPair]] | None = None,
+    ratings: Ratings | None = None,
+    regression: Regression | None = None,
     known: Sequence[ArmResult] = (),
+    workers: int = 1,
     progress: Progress = silent,
     now: datetime | None = None,
 ) -> EvaluationReport:
-    """The same with arms at hand; without `inhouse` the evidence is not looked up in the index.
-
-    `known`: arms that have answered these questions already; they come first.
+    """The same with arms at hand; without `inhouse` the evidence is not looked up in the index, and no answer
+    is kept for a further run. `known`: arms that have answered these questions already; they
+    come first. `workers` is how many questions are answered at a time.
     """
-    results = [*known]
+    started = time.perf_counter()
+    results: list[ArmResult] = [*known]
     skipped = dict(bench.skipped)
+    journals = []
+    peaks = {}
+    mended = _mended(inhouse) if inhouse else None
     for arm in bench.arms:
         try:
-            results.append(answer_all(arm, file.questions, progress))
-        except ModelError as error:
+            journal = _journal(arm, file, folder, inhouse)
+            result = answer_all(
+                arm, file.questions, progress, journal=journal, workers=workers, mended=mended
+            )
+            if inhouse:
+                result = with_similarity(result, file.questions, inhouse.embedder)
+            results.append(result)
+            journals.append(journal)
+            peaks[arm.name] = _peak_memory_mb()
+        except (ModelError, ConfigurationError) as error:
             skipped[arm.name] = error.message
     if len(results) == len(known):
         reasons = " ".join(f"{name}: {reason}" for name, reason in skipped.items())
@@ -95,7 +136,7 @@ def run(
     report = EvaluationReport(
         report=new_folder(folder, created, file.path.stem),
         file=file,
-        check=check_questions(file.questions, inhouse.index.all_chunks() if inhouse else None),
+        check=_check(file, inhouse, learned),
         results=tuple(results),
         comparisons=compare_arms({result.name: result.samples for result in results}),
         skipped=skipped,
@@ -107,60 +148,84 @@ def run(
             "models": model_cards(inhouse.settings, [arm.name for arm in bench.arms]) if inhouse else {},
             "python": platform.python_version(),
             "machine": platform.machine(),
+            "questions_at_once": workers,
+            "seconds": round(time.perf_counter() - started, 1),
+            "peak_memory_mb": peaks,
+            "standings": [asdict(one) for one in standings({r.name: r.samples for r in results})],
+            "ratings": with_ratings(results, file.questions, ratings or {}),
+            "regression": regression(inhouse, [r.name for r in results], progress)
+            if regression and inhouse
+            else None,
+            "general_ability": general_ability(_writing(bench, skipped), progress=progress)
+            if regression
+            else None,
+            "judge": _judged(inhouse, results, file.questions, ratings or {}, progress),
         },
     )
     write_report(report)
+    for journal in journals:
+        if journal:
+            journal.drop()
     return report
 
 
-def answer_all(arm: Arm, questions: Sequence[QAPair], progress: Progress = silent) -> ArmResult:
-    """Every question through one arm, after one that only loads its models.
-
-    A question that raises is an error of that question. Raises ModelError where the arm cannot answer at all.
-    """
-    stage = f"evaluate {arm.name}"
-    progress(stage, 0, len(questions))
-    _load(arm)
-    answers: list[Answer | None] = []
-    samples: list[Sample] = []
-    errors: dict[str, str] = {}
-    for done, question in enumerate(questions, 1):
-        answer, error, latency_ms = _timed(arm, question)
-        answers.append(answer)
-        samples.append(score(question, answer, latency_ms) if answer else score_error(question, latency_ms))
-        if error:
-            errors[question.id] = error
-        progress(stage, done, len(questions))
-    if len(errors) == len(questions):
-        raise ModelError(f"Every question failed, the first with: {next(iter(errors.values()))}")
-    return ArmResult(arm.name, arm.description, tuple(answers), tuple(samples), errors)
+def _writing(bench: Bench, skipped: Mapping[str, str]) -> list[tuple[str, Callable[[], LocalGenerator]]]:
+    """The arms of this process's generating models, each model once."""
+    found = {
+        arm.generator().id: (arm.name, arm.generator)
+        for arm in reversed(bench.arms)
+        if arm.generator and arm.name not in skipped
+    }
+    return list(reversed(found.values()))
 
 
-def _load(arm: Arm) -> None:
+def _judged(
+    inhouse: Inhouse | None,
+    results: Sequence[ArmResult],
+    questions: Sequence[QAPair],
+    ratings: Ratings,
+    progress: Progress,
+) -> dict[str, Any] | None:
+    """None where no judge is configured. One that fails is named; the metrics stand without it."""
+    if inhouse is None or not inhouse.settings.judge.model:
+        return None
+    from eval.judge import judge_of, judged
+
+    settings = inhouse.settings.judge
     try:
-        arm.answer("What is this about?", ())
-    except (ModelError, IndexUnavailableError):
-        raise
-    except InhouseError as error:
-        logger.info("the first question of arm %s was not answered: %s", arm.name, error)
+        judge = judge_of(settings)
+        found = judged(judge, results, questions, ratings, progress) if judge else []
+    except (ModelError, ConfigurationError) as error:
+        return {"model": settings.model, "error": error.message}
+    return {"model": settings.model, "comparisons": found}
 
 
-def _timed(arm: Arm, question: QAPair) -> tuple[Answer | None, str, float]:
-    """The answer or what went wrong, and the milliseconds it took."""
-    history: Sequence[Message] = question.history
-    started = time.perf_counter()
-    answer, error = None, ""
-    try:
-        answer = arm.answer(question.question, history)
-    except IndexUnavailableError:
-        raise
-    except (
-        Exception
-    ) as fault:  # one question must not cost the others theirs: it is named and counted as an error
-        trace = not isinstance(fault, InhouseError)
-        logger.warning("arm %s could not answer question %s", arm.name, question.id, exc_info=trace)
-        error = str(fault) or type(fault).__name__
-    return answer, error, (time.perf_counter() - started) * 1000
+def _mended(inhouse: Inhouse) -> Mended:
+    """A text with its misspelt words replaced, by the words of the documents and of the embedder."""
+    words, embedder = inhouse.index.words(), inhouse.embedder
+    return lambda text: spelling.mended(text, words, lambda word: embedder.count_tokens(word) == 1)
+
+
+def _check(
+    file: QuestionFile, inhouse: Inhouse | None, learned: Mapping[str, Sequence[QAPair]] | None
+) -> FileCheck:
+    if inhouse is None:
+        return check_questions(file.questions)
+    return check_questions(file.questions, inhouse.index.all_chunks(), inhouse.embedder, learned)
+
+
+def _journal(arm: Arm, file: QuestionFile, folder: Path, inhouse: Inhouse | None) -> Journal | None:
+    """Raises ModelError where the arm's model is gone."""
+    if inhouse is None or arm.identity is None:
+        return None
+    identity = f"{inhouse.index.fingerprint} {inhouse.index.version} {arm.identity()}"
+    return Journal.of(folder, identity, file.questions, inhouse.index.chunks)
+
+
+def _peak_memory_mb() -> float:
+    """The most that this process has held so far: of an arm and those before it."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes, on macOS bytes
+    return round(peak / (1024**2 if sys.platform == "darwin" else 1024), 1)
 
 
 def new_folder(parent: Path, created: datetime, name: str) -> Path:
@@ -186,5 +251,8 @@ def _index_facts(inhouse: Inhouse) -> dict[str, str | int]:
     }
 
 
-def _command(questions: Path, arms: Sequence[str]) -> str:
-    return shlex.join(["inhouse", "evaluate", "--questions", str(questions), "--arms", ",".join(arms)])
+def _command(questions: Path, arms: Sequence[str], training: Path | None, off_topic: Sequence[str]) -> str:
+    given = ["--questions", str(questions), "--arms", ",".join(arms)]
+    given += ["--training", str(training)] if training else []
+    given += [part for phrase in off_topic for part in ("--off-topic", phrase)]
+    return shlex.join(["inhouse", "evaluate", *given])

@@ -8,12 +8,14 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 
+from core.support import numbers
 from core.types import Evidence
 
 HALVED_FROM = 60  # characters; a longer quote may be split over two chunks, so either half is enough
 
 _LINK_TARGET = re.compile(r"\]\([^)]*\)")
 _MARKS = re.compile(r"[*_`#>\[\]|\\\u200b-\u200d\ufeff]")
+_CITATION = re.compile(r"\s*\[\d{1,3}\]")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -66,14 +68,39 @@ def token_f1(answer: str, reference: str) -> float:
     return _f1(common / len(answer_words), common / len(reference_words))
 
 
+def exact_match(answer: str, reference: str) -> bool:
+    """The same words in the same order after SQuAD's normalisation, without marks of citations."""
+    return _squad_words(_CITATION.sub("", answer)) == _squad_words(reference)
+
+
+def held_numbers(answer: str, reference: str) -> float | None:
+    """Share of the reference's numbers that the answer says too; None where it has none."""
+    wanted = numbers(_CITATION.sub("", reference))
+    return len(wanted & numbers(_CITATION.sub("", answer))) / len(wanted) if wanted else None
+
+
+def rouge_n(answer: str, reference: str, n: int) -> float:
+    """ROUGE-N F1 (Lin 2004) with the tokens of `rouge_l`."""
+    one, other = (_ngrams(_rouge_words(text), n) for text in (answer, reference))
+    common = sum((one & other).values())
+    return _f1(common / max(1, one.total()), common / max(1, other.total()))
+
+
 def rouge_l(answer: str, reference: str) -> float:
     """ROUGE-L F1 (Lin 2004) with rouge_score's tokens: lower-cased runs of a-z and 0-9, no stemming."""
-    answer_words = re.findall(r"[a-z0-9]+", answer.lower())
-    reference_words = re.findall(r"[a-z0-9]+", reference.lower())
+    answer_words, reference_words = _rouge_words(answer), _rouge_words(reference)
     if not answer_words or not reference_words:
         return 0.0
     common = _longest_common_subsequence(answer_words, reference_words)
     return _f1(common / len(answer_words), common / len(reference_words))
+
+
+def _rouge_words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", text.lower())
+
+
+def _ngrams(words: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
+    return Counter(tuple(words[start : start + n]) for start in range(len(words) - n + 1))
 
 
 def _squad_words(text: str) -> list[str]:

@@ -1,30 +1,37 @@
-"""What one answer is worth (`Sample`), and what an arm's answers are worth together (`Aggregate`).
+"""What one answer is worth. What an arm's answers are worth together: `eval/aggregates.py`.
 
 None in a field means that the measure does not apply to the question, and it is left out of means.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from core.types import Answer, QAPair
+from eval import ranking
+from eval.faults import Fault, text_faults
+from eval.grounding import citation_scores, grounded_share
 from eval.matching import (
     evidence_quote,
+    exact_match,
     fold,
     fold_space,
+    held_numbers,
     holds_keyword,
     holds_quote,
     rouge_l,
+    rouge_n,
     same_source,
     token_f1,
 )
-from eval.questions import ANSWER_KINDS, KINDS, REFUSAL_KINDS
+from eval.questions import ANSWER_KINDS, REFUSAL_KINDS
+from eval.sharing import Traced
 
 LONGEST_ANSWER = 100  # words; a reader who is handed a page has not been answered
 RECALL_AT = 5  # hits
+DEEPEST = 10  # hits that are looked through
 EXPECTED: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(ANSWER_KINDS, ("answer",)),
     "unanswerable": ("no_answer",),
@@ -69,6 +76,26 @@ class Sample:
     rouge_l: float | None = None
     words: int | None = None  # of an answer; None where it declined
     missing_keywords: tuple[str, ...] = ()
+    recall_1: float | None = None  # as `recall`, in so many hits as the reader and fusion order them
+    recall_3: float | None = None
+    recall_10: float | None = None
+    ndcg: float | None = None  # in the first 10
+    evidence_read: float | None = None  # share of the evidence quotes in the hits that the reader read
+    evidence_kept: float | None = None  # in those that it left for the answer
+    exact_match: bool | None = None
+    rouge_1: float | None = None
+    rouge_2: float | None = None
+    keywords_held: float | None = None  # share
+    numbers_held: float | None = None  # share of the reference's numbers
+    similarity: float | None = None  # cosine of answer and reference; see eval/similarity.py
+    citation_precision: float | None = None  # share of an answer's citations that quote evidence
+    citation_recall: float | None = None  # share of the evidence that an answer cites
+    grounded: float | None = None  # share of an answer's sentences that its passages bear out
+    confidence: float | None = None  # the decision's probability that the documents hold the answer
+    faults: tuple[Fault, ...] = ()  # of an answer's text
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    timings_ms: Mapping[str, float] = field(default_factory=dict)  # by stage
 
     @property
     def declined(self) -> bool | None:
@@ -76,65 +103,74 @@ class Sample:
         return self.answer_type != "answer" if self.kind in REFUSAL_KINDS else None
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
-    """Means over the samples to which a measure applies; None where it applies to none."""
-
-    n: int
-    errors: int
-    right: float | None
-    correct: float | None
-    answered: float | None
-    over_refusal: float | None  # share of the questions to be answered that were declined
-    refused_right: float | None
-    wrongly_answered: float | None  # share of the questions to be declined that were answered
-    recall: float | None
-    mrr: float | None
-    cited_right: float | None
-    quotes_verbatim: float | None
-    token_f1: float | None
-    rouge_l: float | None
-    latency_ms: dict[str, float | None]  # p50, p95
-    words: dict[str, float | None]
-    by_kind: dict[str, dict[str, float | int | None]]
-    confusion: dict[str, dict[str, int]]  # expected -> got -> questions
-    outcomes: dict[str, int]
-
-    def to_json(self) -> dict[str, Any]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {k: round(value, 4) if isinstance(value, float) else value for k, value in values.items()}
+Mended = Callable[[str], str]  # a word without its slips
 
 
-def score(question: QAPair, answer: Answer, latency_ms: float) -> Sample:
-    """Measures one answer. The hits that the answer carries are taken as what retrieval found."""
+def score(question: QAPair, answer: Answer, latency_ms: float, mended: Mended | None = None) -> Sample:
+    """Measures one answer. The hits that the answer carries are taken as what retrieval found, unless it
+    brings a trace. Without `mended` no word is misspelt.
+    """
+    common = _common(question, answer, latency_ms, mended)
     if question.kind in REFUSAL_KINDS:
-        return _score_refusal(question, answer, latency_ms)
+        return _score_refusal(question, answer, common)
     answered = answer.answer_type == "answer"
     missing = tuple(keyword for keyword in question.keywords if not holds_keyword(answer.answer, keyword))
     words = len(answer.answer.split())
     judged = bool(question.keywords) or not answered
     correct = answered and words <= LONGEST_ANSWER and not missing if judged else None
     texts = [fold(hit.chunk.text) for hit in answer.hits]
-    first = texts[:RECALL_AT]
     quotes = [evidence_quote(evidence) for evidence in question.evidence]
-    ranks = [
-        rank for rank, text in enumerate(first, 1) if any(holds_quote([text], quote) for quote in quotes)
-    ]
+    precision, recall = citation_scores(answer, question) if answered else (None, None)
+    held = (len(question.keywords) - len(missing)) / len(question.keywords) if question.keywords else None
     return Sample(
-        **_common(question, answer, latency_ms),
+        **common,
+        **_retrieval(answer, quotes, texts),
+        **_likeness(answer.answer if answered else "", question.answer),
         outcome=_outcome(quotes, answered, correct, texts),
         right=correct,
         correct=correct,
         answered=answered,
-        recall=_mean(holds_quote(first, quote) for quote in quotes),
-        reciprocal_rank=(1 / ranks[0] if ranks else 0.0) if quotes else None,
         cited_right=answered and _cites(answer, question) if quotes else None,
         quotes_verbatim=_quotes_verbatim(answer) if answered else None,
-        token_f1=(token_f1(answer.answer, question.answer) if answered else 0.0) if question.answer else None,
-        rouge_l=(rouge_l(answer.answer, question.answer) if answered else 0.0) if question.answer else None,
         words=words if answered else None,
         missing_keywords=missing if answered else (),
+        keywords_held=held if answered or held is None else 0.0,
+        citation_precision=precision,
+        citation_recall=recall,
     )
+
+
+def _retrieval(answer: Answer, quotes: Sequence[str], kept: Sequence[str]) -> dict[str, Any]:
+    """`kept`: the texts of the answer's hits, folded. Nothing where the arm does not retrieve."""
+    if not quotes or not (answer.hits or answer.answer_type == "blocked"):
+        return {}
+    trace = answer if isinstance(answer, Traced) and answer.ranked else None
+    ranked = [fold(hit.chunk.text) for hit in trace.ranked[:DEEPEST]] if trace else kept
+    read = [fold(hit.chunk.text) for hit in trace.fused[: trace.read]] if trace else kept
+    ranks = ranking.found_at(ranked[:DEEPEST], quotes)
+    return {
+        "recall": ranking.recall(ranks, RECALL_AT),
+        "reciprocal_rank": ranking.reciprocal_rank(ranks, RECALL_AT),
+        **{f"recall_{k}": ranking.recall(ranks, k) for k in (1, 3, DEEPEST)},
+        "ndcg": ranking.ndcg(ranks, DEEPEST),
+        "evidence_read": _mean(holds_quote(read, quote) for quote in quotes),
+        "evidence_kept": _mean(holds_quote(kept, quote) for quote in quotes),
+    }
+
+
+def _likeness(text: str, reference: str) -> dict[str, Any]:
+    """`text` is empty where the arm declined, which is like no reference."""
+    if not reference:
+        return {}
+    numbers = held_numbers(text, reference)
+    return {
+        "exact_match": bool(text) and exact_match(text, reference),
+        "token_f1": token_f1(text, reference) if text else 0.0,
+        "rouge_1": rouge_n(text, reference, 1),
+        "rouge_2": rouge_n(text, reference, 2),
+        "rouge_l": rouge_l(text, reference),
+        "numbers_held": numbers,
+    }
 
 
 def score_error(question: QAPair, latency_ms: float) -> Sample:
@@ -143,59 +179,29 @@ def score_error(question: QAPair, latency_ms: float) -> Sample:
     return replace(score(question, wrong, latency_ms), answer_type="error", outcome="error")
 
 
-def aggregate(samples: Sequence[Sample]) -> Aggregate:
-    def mean(name: str) -> float | None:
-        return _mean(getattr(sample, name) for sample in samples)
-
-    answered = mean("answered")
-    refusals = [sample for sample in samples if sample.kind in REFUSAL_KINDS]
-    return Aggregate(
-        n=len(samples),
-        errors=sum(sample.outcome == "error" for sample in samples),
-        right=mean("right"),
-        correct=mean("correct"),
-        answered=answered,
-        over_refusal=None if answered is None else 1 - answered,
-        refused_right=mean("refused_right"),
-        wrongly_answered=_mean(sample.answer_type == "answer" for sample in refusals),
-        recall=mean("recall"),
-        mrr=mean("reciprocal_rank"),
-        cited_right=mean("cited_right"),
-        quotes_verbatim=mean("quotes_verbatim"),
-        token_f1=mean("token_f1"),
-        rouge_l=mean("rouge_l"),
-        latency_ms=_quantiles([sample.latency_ms for sample in samples]),
-        words=_quantiles([sample.words for sample in samples if sample.words is not None]),
-        by_kind={kind: _kind([s for s in samples if s.kind == kind]) for kind in _kinds(samples)},
-        confusion=confusion(samples),
-        outcomes={name: n for name in OUTCOMES if (n := sum(sample.outcome == name for sample in samples))},
-    )
-
-
-def confusion(samples: Sequence[Sample]) -> dict[str, dict[str, int]]:
-    """What was expected against what came. An injection may be declined as off-topic or blocked."""
-    table: dict[str, Counter[str]] = {}
-    for sample in samples:
-        table.setdefault(" or ".join(EXPECTED[sample.kind]), Counter())[sample.answer_type] += 1
-    order = dict.fromkeys(" or ".join(types) for types in EXPECTED.values())
-    return {expected: dict(table[expected]) for expected in order if expected in table}
-
-
-def _score_refusal(question: QAPair, answer: Answer, latency_ms: float) -> Sample:
+def _score_refusal(question: QAPair, answer: Answer, common: dict[str, Any]) -> Sample:
     right = answer.answer_type in EXPECTED[question.kind]
     wrong: Outcome = "wrongly_answered" if answer.answer_type == "answer" else "wrong_refusal"
-    common = _common(question, answer, latency_ms)
     return Sample(**common, outcome="right" if right else wrong, right=right, refused_right=right)
 
 
-def _common(question: QAPair, answer: Answer, latency_ms: float) -> dict[str, Any]:
+def _common(question: QAPair, answer: Answer, latency_ms: float, mended: Mended | None) -> dict[str, Any]:
     alone = question.kind in REFUSAL_KINDS or not question.evidence
+    answered = answer.answer_type == "answer"
+    grounded = grounded_share(answer) if answered else None
+    usage = answer.usage
     return {
         "id": question.id,
         "kind": question.kind,
         "cluster": f"question {question.id}" if alone else question.evidence[0].source,
         "answer_type": answer.answer_type,
         "latency_ms": latency_ms,
+        "grounded": grounded,
+        "confidence": answer.confidence if answer.hits else None,
+        "faults": text_faults(answer, grounded, LONGEST_ANSWER, mended) if answered else (),
+        "prompt_tokens": usage.prompt_tokens if usage.completion_tokens else None,
+        "completion_tokens": usage.completion_tokens or None,
+        "timings_ms": {stage: round(ms, 2) for stage, ms in answer.timings_ms.items()},
     }
 
 
@@ -230,34 +236,6 @@ def _quotes_verbatim(answer: Answer) -> float:
     )
 
 
-def _kinds(samples: Sequence[Sample]) -> list[str]:
-    present = {sample.kind for sample in samples}
-    return [kind for kind in KINDS if kind in present]
-
-
-def _kind(samples: Sequence[Sample]) -> dict[str, float | int | None]:
-    names: Mapping[str, Callable[[Sample], float | None]] = {
-        "right": lambda s: s.right,
-        "answered": lambda s: s.answer_type == "answer",
-        "recall": lambda s: s.recall,
-        "mrr": lambda s: s.reciprocal_rank,
-        "cited_right": lambda s: s.cited_right,
-    }
-    means = {name: _mean(map(value, samples)) for name, value in names.items()}
-    return {"n": len(samples)} | {name: round(mean, 4) for name, mean in means.items() if mean is not None}
-
-
 def _mean(values: Iterable[float | None]) -> float | None:
     present = [value for value in values if value is not None]
     return sum(present) / len(present) if present else None
-
-
-def _quantiles(values: Sequence[float]) -> dict[str, float | None]:
-    """Nearest rank: a value that occurred."""
-    ordered = sorted(values)
-    if not ordered:
-        return {"p50": None, "p95": None}
-    return {
-        f"p{percent}": round(ordered[min(len(ordered) - 1, percent * len(ordered) // 100)], 1)
-        for percent in (50, 95)
-    }

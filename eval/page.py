@@ -37,7 +37,7 @@ def page(report: EvaluationReport) -> str:
         "kinds": plots.kinds(report.results),
         "confusions": "".join(map(_confusion, report.results)),
         "notes": "".join(f"<li>{escape(note)}</li>" for note in notes(report)),
-        "more": curves.sections(report.arms, report.to_json().get("elo")),
+        "more": curves.sections(report.arms, report.facts.get("standings", ())),
         "data_card": page_cards.data_card(report),
         "model_cards": page_cards.model_cards(report),
         "repeat": escape(report.facts["command"] or "not from the command line"),
@@ -77,8 +77,15 @@ def _figures(report: EvaluationReport) -> str:
     names = [result.name for result in report.results]
     versus = [f"{arm} against {base}" for base, arm in pairs(report)]
     head = "".join(f"<th scope='col'>{escape(text)}</th>" for text in ("measure", *names, *versus))
-    body = "".join(map(_figure, table_rows(report)))
-    return f"<table class='figures'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    rows = table_rows(report)
+
+    def table(first: bool) -> str:
+        body = "".join(_figure(row) for row in rows if row.first == first)
+        return f"<table class='figures'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    more = sum(not row.first for row in rows)
+    folded = f"<details><summary>{more} more figures</summary>{table(False)}</details>" if more else ""
+    return table(True) + folded
 
 
 def _figure(row: TableRow) -> str:

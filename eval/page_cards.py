@@ -28,6 +28,9 @@ def data_card(report: EvaluationReport) -> str:
         ("Lines left out", _ids([f"{fault.line}: {fault.fault}" for fault in file.faults])),
     ]
     rows += [(label, _ids(getattr(check, name))) for name, label in _CHECKS]
+    rows.append(("Ask nearly the same", _ids([f"{one} and {other}" for one, other in check.near_duplicates])))
+    for overlap in check.overlaps:
+        rows.append((overlap.data, _ids([*overlap.exact, *(name for name, _ in overlap.near)])))
     for when in ("before", "after"):
         if place := report.facts.get(when):
             rows.append((when.title(), f"<code>{escape(place['report'])}</code>, {escape(place['created'])}"))

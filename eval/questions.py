@@ -1,7 +1,8 @@
 """Question files: loading them, and checking them against themselves and the index.
 
 One JSON object a line: id, kind, question, and where the kind is to be answered also answer, keywords,
-evidence [{source, quote}], history [{role, content}].
+evidence [{source, quote}], history [{role, content}]. A line with question and answer alone is read by
+`eval/plain_pairs.py`.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from core.errors import InvalidInputError
+from core.interfaces import Embedder
+from core.settings import AssistantSettings
 from core.types import Chunk, QAPair
+from eval import plain_pairs
 from eval.matching import evidence_quote, fold, holds_quote, same_source
+from eval.overlap import Overlap, near_duplicates, overlaps
 
 ANSWER_KINDS = ("answerable", "multi", "followup")
 REFUSAL_KINDS = ("unanswerable", "offtopic", "injection")
@@ -47,12 +52,19 @@ class FileCheck:
     without_keywords: tuple[str, ...]  # to be answered, but `correct` cannot be judged
     without_evidence: tuple[str, ...]  # to be answered, but retrieval cannot be judged
     evidence_missing: tuple[str, ...] = ()  # a quote stands in no indexed chunk of its source
+    near_duplicates: tuple[tuple[str, str], ...] = ()  # (earlier, later) that ask nearly the same
+    overlaps: tuple[Overlap, ...] = ()  # with what the adapters have learned
+    plain_pairs: int = 0  # lines with question and answer alone
+    shared_answers: Mapping[str, int] = field(default_factory=dict)  # of these, perhaps ways to decline
 
 
-def load_questions(path: Path) -> QuestionFile:
+def load_questions(
+    path: Path, assistant: AssistantSettings | None = None, off_topic: Sequence[str] = ()
+) -> QuestionFile:
     """The usable questions of a file, and what is wrong with its other lines.
 
-    Raises InvalidInputError where the file cannot be read or no line of it can be used.
+    Answers that begin as one of `off_topic`, or are the wording of `assistant`, decline. Raises
+    InvalidInputError where the file cannot be read or no line of it can be used.
     """
     try:
         data = path.read_bytes()
@@ -67,7 +79,7 @@ def load_questions(path: Path) -> QuestionFile:
         if not line.strip():
             continue
         try:
-            question = _parse(line)
+            question = _parse(line, number, assistant or AssistantSettings(), off_topic)
             if question.id in questions:
                 raise ValueError(f"the id {question.id!r} is used by an earlier line")
             questions[question.id] = question
@@ -79,8 +91,15 @@ def load_questions(path: Path) -> QuestionFile:
     return QuestionFile(path, hashlib.sha256(data).hexdigest(), tuple(questions.values()), tuple(faults))
 
 
-def check_questions(questions: Sequence[QAPair], chunks: Iterable[Chunk] | None = None) -> FileCheck:
-    """`chunks`: all that the index holds; None leaves the evidence unchecked."""
+def check_questions(
+    questions: Sequence[QAPair],
+    chunks: Iterable[Chunk] | None = None,
+    embedder: Embedder | None = None,
+    learned: Mapping[str, Sequence[QAPair]] | None = None,
+) -> FileCheck:
+    """`chunks`: all that the index holds; None leaves the evidence unchecked. Without an embedder, which also
+    compares with what was `learned`, only questions of the same words are told.
+    """
     seen: set[tuple[str, ...]] = set()
     duplicates = []
     for question in questions:
@@ -95,6 +114,10 @@ def check_questions(questions: Sequence[QAPair], chunks: Iterable[Chunk] | None 
         without_keywords=tuple(question.id for question in to_answer if not question.keywords),
         without_evidence=tuple(question.id for question in to_answer if not question.evidence),
         evidence_missing=() if chunks is None else _missing_evidence(to_answer, chunks),
+        near_duplicates=near_duplicates(questions, embedder) if embedder else (),
+        overlaps=overlaps(questions, learned or {}, embedder) if embedder else (),
+        plain_pairs=sum(question.method == plain_pairs.METHOD for question in questions),
+        shared_answers=plain_pairs.shared_answers(questions),
     )
 
 
@@ -115,7 +138,7 @@ def _missing_evidence(questions: Sequence[QAPair], chunks: Iterable[Chunk]) -> t
     return tuple(missing)
 
 
-def _parse(line: str) -> QAPair:
+def _parse(line: str, number: int, assistant: AssistantSettings, off_topic: Sequence[str]) -> QAPair:
     """Raises ValueError that says what is wrong with the line."""
     try:
         row = json.loads(line)
@@ -123,6 +146,8 @@ def _parse(line: str) -> QAPair:
         raise ValueError(f"not JSON ({error.msg} at character {error.pos + 1})") from error
     if not isinstance(row, dict):
         raise ValueError("not a JSON object")
+    if plain_pairs.is_pair(row):
+        row = plain_pairs.as_row(row, number, assistant, off_topic)
     for name in ("id", "kind", "question"):
         if name not in row:
             raise ValueError(f"the field {name!r} is missing")

@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from core.types import Answer, Hit, QAPair
+from eval.aggregates import Aggregate, aggregate
 from eval.comparison import METRICS, PRIMARY, Comparison, Interval, mean_interval
-from eval.metrics import Aggregate, Sample, aggregate
+from eval.metrics import Sample
 from eval.questions import FileCheck, QuestionFile
 from eval.wording import shown, verdict
 
-MEASURED = (*METRICS, "quotes_verbatim")  # the last one over each arm's own answers: not the same questions
+MEASURED = (
+    *METRICS, "recall_1", "recall_3", "recall_10", "evidence_read", "evidence_kept", "exact_match", "rouge_1",
+    "rouge_2", "keywords_held", "numbers_held",
+    # Over each arm's own answers: not the same questions.
+    "quotes_verbatim", "grounded", "citation_precision", "citation_recall",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

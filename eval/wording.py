@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from eval.aggregates import Aggregate
 from eval.comparison import Comparison
-from eval.metrics import Aggregate
 
 NOTHING = "n/a"
 

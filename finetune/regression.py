@@ -60,13 +60,15 @@ def assistant(inhouse: Inhouse, adapter: Path, progress: Progress) -> AbstractCo
 
 def both(inhouse: Inhouse, tuned: Path, progress: Progress) -> tuple[list[Outcome], list[Outcome]]:
     """What the adapter in use and the tuned one do with the questions."""
+    current = outcomes_of(inhouse, inhouse.adapter, "current", progress)
+    return current, outcomes_of(inhouse, tuned, "tuned", progress)
+
+
+def outcomes_of(inhouse: Inhouse, adapter: Path, name: str, progress: Progress) -> list[Outcome]:
+    """What the adapter does with the questions; `name` stands in the progress."""
     folder = inhouse.settings.data_dir / "regression"
-    asked = questions()
-    found = []
-    for name, adapter in (("current", inhouse.adapter), ("tuned", tuned)):
-        with assistant(inhouse, adapter, progress) as answering:
-            found.append(_outcomes(answering.answerer, asked, folder, name, progress))
-    return found[0], found[1]
+    with assistant(inhouse, adapter, progress) as answering:
+        return _outcomes(answering.answerer, questions(), folder, name, progress)
 
 
 def _outcomes(

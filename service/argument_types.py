@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 TOLERABLE = (
     "right", "answered", "declined", "quotes_verbatim", "correct", "refused_right", "recall",
-    "reciprocal_rank", "cited_right", "token_f1", "rouge_l",
+    "reciprocal_rank", "ndcg", "cited_right", "token_f1", "rouge_l", "similarity",
 )  # fmt: skip
 
 

@@ -103,7 +103,11 @@ def build_parser() -> argparse.ArgumentParser:
 
     command = add("evaluate", "measure arms on a question file, or compare reports, and write a report")
     asked = command.add_mutually_exclusive_group(required=True)
-    asked.add_argument("--questions", metavar="FILE", help="ask these")
+    asked.add_argument(
+        "--questions",
+        metavar="FILE",
+        help="ask these; `held-out`: the generated ones that tuning did not learn from",
+    )
     asked.add_argument("--compare", nargs=2, metavar=("A", "B"), help="two reports, or their folders")
     asked.add_argument("--replay", action="store_true", help="ask again what the interaction log holds")
     command.add_argument(
@@ -111,7 +115,23 @@ def build_parser() -> argparse.ArgumentParser:
         type=names,
         default=[],
         metavar="A,B",
-        help="base, tuned or adapter ids, by comma (default base,tuned; of a replay the one that serves)",
+        help="base, tuned, adapter ids, oracle, nearest, base-closed, base+prompt=qa …, by comma "
+        "(default base,tuned; of a replay the one that serves)",
+    )
+    command.add_argument(
+        "--training", metavar="FILE", help="whose answers `nearest` copies (default: the newest data set)"
+    )
+    command.add_argument(
+        "--regression",
+        action="store_true",
+        help="also ask about a bundled handbook, and measure what generating models can do elsewhere",
+    )
+    command.add_argument(
+        "--off-topic",
+        action="append",
+        default=[],
+        metavar="ANSWER",
+        help="how answers that decline begin, in a file of questions and answers alone; repeatable",
     )
     command.add_argument("--gate", action="store_true", help="exit 1 where something is worse than before")
     command.add_argument(

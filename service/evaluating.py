@@ -64,12 +64,26 @@ def _replayed(settings: Settings, arguments: argparse.Namespace) -> Evaluated:
 def _measured(settings: Settings, arguments: argparse.Namespace) -> Evaluated:
     from eval import evaluation
     from eval.stored import load_report
+    from service import learned
+    from service.forgetting import regression_of
 
-    questions = Path(arguments.questions)
+    held_out = arguments.questions == learned.HELD_OUT
+    questions = learned.write_held_out(settings) if held_out else Path(arguments.questions)
+    training = Path(arguments.training) if arguments.training else None
     place = Path(arguments.baseline) if arguments.baseline else baseline_place(settings, questions)
     before = load_report(_existing(place)) if arguments.gate else None  # refused before any time is spent
     arms = arguments.arms or (list(before.arms) if before else DEFAULT_ARMS)
-    report = evaluation.evaluate(settings, questions=questions, arms=arms, progress=console())
+    report = evaluation.evaluate(
+        settings,
+        questions=questions,
+        arms=arms,
+        training=training,
+        learned=learned.learned_by(settings, arms, training),
+        ratings=learned.ratings(settings),
+        regression=regression_of if arguments.regression else None,
+        off_topic=arguments.off_topic,
+        progress=console(),
+    )
     done = _told(report)
     if before is not None:
         missing = {arm: why for arm, why in report.skipped.items() if arm in before.arms}

@@ -75,7 +75,7 @@ def replay(
     file = load_questions(exported.file)
     report = evaluation.run(
         file,
-        bench or open_arms(inhouse, arms or (serving_arm(settings),)),
+        bench or open_arms(inhouse, arms or (serving_arm(settings),), file.questions),
         folder=folder,
         command="inhouse evaluate --replay" + (f" --since {since.isoformat()}" if since else ""),
         inhouse=inhouse,
@@ -101,7 +101,9 @@ def forget(settings: Settings) -> None:
 def serving_arm(settings: Settings) -> str:
     from finetune.registry import Registry
 
-    return "tuned" if Registry(settings.adapters_dir).active() else "base"
+    kinds = ("reader",) if settings.generator == "reader" else ("causal", "seq2seq")
+    registry = Registry(settings.adapters_dir)
+    return "tuned" if any(registry.active(kind) for kind in kinds) else "base"
 
 
 def _finished(

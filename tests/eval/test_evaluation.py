@@ -10,7 +10,8 @@ from core.models.reader import SHIPPED_ADAPTER
 from core.settings import Settings
 from core.types import Answer, Message
 from eval.arms import Arm, Bench
-from eval.evaluation import answer_all, evaluate, run
+from eval.asking import answer_all
+from eval.evaluation import evaluate, run
 from eval.questions import QuestionFile
 from tests.eval.building import answer, hit, question, write_lines
 

@@ -1,10 +1,23 @@
 import random
+import re
+import string
 
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
 from core.types import Evidence
-from eval.matching import evidence_quote, fold, holds_keyword, holds_quote, rouge_l, same_source, token_f1
+from eval.matching import (
+    evidence_quote,
+    exact_match,
+    fold,
+    held_numbers,
+    holds_keyword,
+    holds_quote,
+    rouge_l,
+    rouge_n,
+    same_source,
+    token_f1,
+)
 
 TEXTS = (
     "You get 27 days of leave, and 3 more after ten years.",
@@ -17,8 +30,8 @@ TEXTS = (
 )
 
 
-def test_rouge_l_equals_the_reference_implementation() -> None:
-    scorer = RougeScorer(["rougeL"], use_stemmer=False)
+def test_rouge_equals_the_reference_implementation() -> None:
+    scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=False)
     draw = random.Random(5)
     made = [
         " ".join(draw.choices(["the", "a", "leave", "days", "27", "cat", "of", "in"], k=draw.randint(1, 30)))
@@ -26,7 +39,10 @@ def test_rouge_l_equals_the_reference_implementation() -> None:
     ]
     for one in (*TEXTS, *made):
         for other in (*TEXTS, *made[:10]):
-            assert rouge_l(one, other) == pytest.approx(scorer.score(other, one)["rougeL"].fmeasure)
+            expected = scorer.score(other, one)
+            assert rouge_l(one, other) == pytest.approx(expected["rougeL"].fmeasure)
+            assert rouge_n(one, other, 1) == pytest.approx(expected["rouge1"].fmeasure)
+            assert rouge_n(one, other, 2) == pytest.approx(expected["rouge2"].fmeasure)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +100,33 @@ def test_a_source_may_be_named_from_a_folder_further_down() -> None:
     assert same_source("content/hr/leave.md", "hr/leave.md")
     assert not same_source("content/hr/sick-leave.md", "leave.md")
     assert not same_source("", "leave.md")
+
+
+def squad_normal_form(text: str) -> str:
+    """As `normalize_answer` of SQuAD's evaluate-v1.1.py, written out from its four steps."""
+
+    def without_punctuation(text: str) -> str:
+        return "".join(letter for letter in text if letter not in set(string.punctuation))
+
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", without_punctuation(text.lower())).split())
+
+
+def test_exact_match_follows_squad() -> None:
+    texts = (*TEXTS, "The cat, sat on a mat", "cat sat on mat", "An  apple-pie", "applepie", "a")
+    for one in texts:
+        for other in texts:
+            assert exact_match(one, other) == (squad_normal_form(one) == squad_normal_form(other))
+    assert exact_match("27 days. [1]", "the 27 days")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "expected"),
+    [
+        ("You get 27 days.", "27 days, or 30 after ten years", 1 / 3),
+        ("twenty days [3]", "3 of 20", 0.5),
+        ("1,000 euro", "1000 euro", 1.0),
+        ("Some days.", "No figure here", None),
+    ],
+)
+def test_numbers_of_the_reference_are_looked_for(answer: str, reference: str, expected: float | None) -> None:
+    assert held_numbers(answer, reference) == (expected if expected is None else pytest.approx(expected))

@@ -1,7 +1,9 @@
 import pytest
 
 from core.types import AnswerType, Evidence
-from eval.metrics import LONGEST_ANSWER, aggregate, confusion, score, score_error
+from eval.aggregates import aggregate
+from eval.metrics import LONGEST_ANSWER, score, score_error
+from eval.refusals import confusion
 from tests.eval.building import LEAVE_TEXT, answer, hit, question
 
 OTHER = hit("The canteen opens at eight.", "canteen.md")
