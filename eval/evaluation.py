@@ -26,6 +26,7 @@ from eval.cards import model_cards
 from eval.comparison import SEED, compare_arms
 from eval.general_ability import general_ability
 from eval.journal import Journal
+from eval.judge import judgement
 from eval.metrics import Mended
 from eval.questions import FileCheck, QuestionFile, check_questions, load_questions
 from eval.report import write_report
@@ -79,7 +80,7 @@ def evaluate(
                 bench,
                 folder=settings.reports_dir,
                 inhouse=inhouse,
-                command=_command(questions, arms, training, off_topic),
+                command=_command(questions, arms, training, off_topic, regression is not None),
                 learned=learned,
                 ratings=ratings,
                 regression=regression,
@@ -159,7 +160,9 @@ def run(
             "general_ability": general_ability(_writing(bench, skipped), progress=progress)
             if regression
             else None,
-            "judge": _judged(inhouse, results, file.questions, ratings or {}, progress),
+            "judge": judgement(inhouse.settings.judge, results, file.questions, ratings or {}, progress)
+            if inhouse and inhouse.settings.judge.model
+            else None,
         },
     )
     write_report(report)
@@ -177,27 +180,6 @@ def _writing(bench: Bench, skipped: Mapping[str, str]) -> list[tuple[str, Callab
         if arm.generator and arm.name not in skipped
     }
     return list(reversed(found.values()))
-
-
-def _judged(
-    inhouse: Inhouse | None,
-    results: Sequence[ArmResult],
-    questions: Sequence[QAPair],
-    ratings: Ratings,
-    progress: Progress,
-) -> dict[str, Any] | None:
-    """None where no judge is configured. One that fails is named; the metrics stand without it."""
-    if inhouse is None or not inhouse.settings.judge.model:
-        return None
-    from eval.judge import judge_of, judged
-
-    settings = inhouse.settings.judge
-    try:
-        judge = judge_of(settings)
-        found = judged(judge, results, questions, ratings, progress) if judge else []
-    except (ModelError, ConfigurationError) as error:
-        return {"model": settings.model, "error": error.message}
-    return {"model": settings.model, "comparisons": found}
 
 
 def _mended(inhouse: Inhouse) -> Mended:
@@ -251,8 +233,10 @@ def _index_facts(inhouse: Inhouse) -> dict[str, str | int]:
     }
 
 
-def _command(questions: Path, arms: Sequence[str], training: Path | None, off_topic: Sequence[str]) -> str:
+def _command(
+    questions: Path, arms: Sequence[str], training: Path | None, off_topic: Sequence[str], regression: bool
+) -> str:
     given = ["--questions", str(questions), "--arms", ",".join(arms)]
     given += ["--training", str(training)] if training else []
     given += [part for phrase in off_topic for part in ("--off-topic", phrase)]
-    return shlex.join(["inhouse", "evaluate", *given])
+    return shlex.join(["inhouse", "evaluate", *given, *(["--regression"] if regression else [])])

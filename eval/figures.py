@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from eval.aggregates import Aggregate
 from eval.comparison import PRIMARY, Comparison, Interval
-from eval.questions import FileCheck
-from eval.results import ArmResult, EvaluationReport
+from eval.findings import checked, cost, kept, quality, some, standings
+from eval.results import EvaluationReport
 from eval.wording import NOTHING, changes, points, shown
 
 
@@ -156,89 +155,6 @@ def _difference_span(comparison: Comparison | None, figure: Figure) -> str:
     return f"{points(comparison.low, figure.unit)} to {points(comparison.high, figure.unit)}"
 
 
-def _standings(facts: Mapping[str, Any]) -> list[str]:
-    """All arms against each other, and what people and a judge model say."""
-    lines = []
-    if standings := facts.get("standings"):
-        told = "; ".join(
-            f"{row['arm']} {row['elo']:.0f}"
-            + ("" if row["elo_low"] is None else f" ({row['elo_low']:.0f} to {row['elo_high']:.0f})")
-            + f", wins {shown(row['win_rate'], 'share')}"
-            for row in standings
-        )
-        lines.append(f"All arms against each other, Elo points (95% interval) and win rate: {told}.")
-    if ratings := facts.get("ratings"):
-        lines.append(
-            f"People rated {ratings['rated_answers']} of these answers and agree with the metrics on "
-            f"{shown(ratings['agree'], 'share')}; Cohen's kappa {shown(ratings['kappa'], 'score')}."
-        )
-    judge = facts.get("judge") or {}
-    if "error" in judge:
-        lines.append(f"The judge {judge['model']} did not judge: {judge['error']}")
-    return lines + [_judgement(judge["model"], row) for row in judge.get("comparisons", ())]
-
-
-def _judgement(model: str, row: Mapping[str, Any]) -> str:
-    agreement = f"kappa with the metric {shown(row['kappa_with_metric'], 'score')}"
-    if "rated_pairs" in row:
-        agreement += f", with people {shown(row['kappa_with_people'], 'score')}"
-    return (
-        f"The judge {model} prefers {row['arm']} to {row['base']} in {row['wins']} questions, the other way "
-        f"round in {row['losses']}; {row['ties']} ties, {row['changed_mind']} of them because the order "
-        f"changed its mind; {agreement}."
-    )
-
-
-def _kept(facts: Mapping[str, Any]) -> list[str]:
-    """What the arms can still do elsewhere."""
-    regression, ability = facts.get("regression") or {}, facts.get("general_ability") or {}
-    lines = []
-    for arm, row in regression.get("arms", {}).items():
-        gain = row["difference"]
-        span = f"{points(gain['low'])} to {points(gain['high'])}"
-        lines.append(
-            f"Arm {arm}, {row['questions']:.0f} questions about the bundled handbook "
-            f"{regression['handbook']!r}: {shown(row['right'], 'share')} right, "
-            f"{points(gain['mean'])} points to the first arm ({span})"
-            + ("." if row["kept"] else f". {row['lost']}")
-        )
-    lines += [f"Bundled handbook, left out: {why}" for why in regression.get("left_out", {}).values()]
-    for arm, tasks in ability.get("arms", {}).items():
-        told = ", ".join(
-            f"{task} {name} {value:.3f}" for task, values in tasks.items() for name, value in values.items()
-        )
-        lines.append(f"Arm {arm}, general ability: {told}.")
-    lines += [f"General ability, {task}: {why}" for task, why in ability.get("left_out", {}).items()]
-    return lines
-
-
-def _quality(result: ArmResult) -> list[str]:
-    """What one figure cannot say of an arm: classes, confidence, stages, texts."""
-    figures = result.aggregate
-    lines = []
-    classes = "; ".join(
-        f"{name} {shown(row['precision'], 'share')} and {shown(row['recall'], 'share')}"
-        for name, row in figures.refusals.items()
-    )
-    if classes:
-        lines.append(f"Arm {result.name}, precision and recall by what was expected: {classes}.")
-    curve, calibration = figures.risk_coverage, figures.calibration
-    if curve and calibration:
-        lines.append(
-            f"Arm {result.name}, confidence: area under the risk-coverage curve {curve['aurc']:.3f} over "
-            f"{curve['answered']} answers; expected calibration error {calibration['ece']:.3f}, Brier score "
-            f"{calibration['brier']:.3f}."
-        )
-    stages = {name: row["p50"] for name, row in figures.stages_ms.items() if row["p50"]}
-    if stages:
-        told = ", ".join(f"{name} {ms:.0f}" for name, ms in stages.items())
-        lines.append(f"Arm {result.name}, milliseconds by stage, p50: {told}.")
-    if figures.faults:
-        told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in figures.faults.items())
-        lines.append(f"Arm {result.name}, faults in the texts of answers: {told}.")
-    return lines
-
-
 def notes(report: EvaluationReport) -> list[str]:
     """What is measured on what, what was left out, and the command that repeats it."""
     check, facts, index = report.check, report.facts, report.facts["index"]
@@ -255,8 +171,8 @@ def notes(report: EvaluationReport) -> list[str]:
         (check.without_evidence, "have no evidence, so that retrieval cannot be judged"),
     ):
         if ids:
-            lines.append(f"{len(ids)} question{'s'[: len(ids) > 1]} {what}: {_some(ids)}.")
-    lines += _checked(check)
+            lines.append(f"{len(ids)} question{'s'[: len(ids) > 1]} {what}: {some(ids)}.")
+    lines += checked(check)
     if index:
         lines.append(
             f"Index: version {index['version']}, {index['documents']} documents, {index['chunks']} chunks, "
@@ -271,39 +187,12 @@ def notes(report: EvaluationReport) -> list[str]:
             lines.append(
                 f"{comparison.arm} against {comparison.base}, question by question: {changes(comparison)}."
             )
-    lines += _standings(facts) + _kept(facts)
+    lines += standings(facts) + kept(facts)
     for result in report.results:
-        lines += _quality(result)
+        lines += quality(result)
         errors = list(result.errors.items())
         lines += [f"Arm {result.name}, question {name}: {error}" for name, error in errors[:MOST_ERRORS]]
+    lines += cost(facts)
     if facts["command"]:
         lines.append(f"Repeat it: `{facts['command']}`")
     return lines
-
-
-def _checked(check: FileCheck) -> list[str]:
-    """What the file is like beside its single questions."""
-    lines = []
-    if check.near_duplicates:
-        pairs = _some([f"{one} and {other}" for one, other in check.near_duplicates], 6)
-        lines.append(f"{len(check.near_duplicates)} pairs of questions ask nearly the same: {pairs}.")
-    for overlap in check.overlaps:
-        found = (
-            f"{len(overlap.exact)} questions stand word for word among them, {len(overlap.near)} nearly so"
-        )
-        ids = _some([*overlap.exact, *(name for name, _ in overlap.near)])
-        lines.append(f"{overlap.data}, {overlap.learned} questions: {found}{f': {ids}' if ids else ''}.")
-    if check.plain_pairs:
-        lines.append(
-            f"{check.plain_pairs} lines hold question and answer alone. They count as answerable unless the "
-            "answer is the assistant's own way to decline or begins as an --off-topic phrase."
-        )
-    for answer, count in list(check.shared_answers.items())[:3]:
-        lines.append(
-            f"{count} questions have the answer {answer[:80]!r}: if that declines, name it by --off-topic."
-        )
-    return lines
-
-
-def _some(ids: Sequence[str], most: int = 12) -> str:
-    return ", ".join(ids[:most]) + (f" and {len(ids) - most} more" if len(ids) > most else "")

@@ -14,7 +14,7 @@ from contextlib import closing
 from typing import Any, Literal
 
 from core.decoding import Decoding
-from core.models.endpoint import Endpoint
+from core.errors import ConfigurationError, ModelError
 from core.progress import Progress, silent
 from core.prompts import judge_request
 from core.settings import JudgeSettings, ModelSettings
@@ -36,10 +36,25 @@ _EQUAL: tuple[Preference, Preference] = (0, 0)
 logger = logging.getLogger("inhouse")
 
 
-def judge_of(settings: JudgeSettings) -> Judge | None:
-    """None where no judge is configured."""
-    if not settings.model:
-        return None
+def judgement(
+    settings: JudgeSettings,
+    results: Sequence[ArmResult],
+    questions: Sequence[QAPair],
+    ratings: Mapping[tuple[str, str], int],
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """What the configured judge says of the arms. One that fails is named; the metrics stand without it."""
+    try:
+        compared = judged(judge_of(settings), results, questions, ratings, progress)
+    except (ModelError, ConfigurationError) as error:
+        return {"model": settings.model, "error": error.message}
+    return {"model": settings.model, "comparisons": compared}
+
+
+def judge_of(settings: JudgeSettings) -> Judge:
+    """Raises ConfigurationError where the address is missing or is none."""
+    from core.models.endpoint import Endpoint
+
     endpoint = Endpoint(
         ModelSettings(model=settings.model, base_url=settings.base_url, api_key=settings.api_key)
     )

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from core.settings import JudgeSettings
 from eval.agreement import kappa, with_ratings
-from eval.evaluation import _judged
-from eval.judge import judge_of, judged
+from eval.judge import judge_of, judged, judgement
 from eval.metrics import score
 from eval.results import ArmResult
 from tests.eval.building import answer, hit, question
@@ -80,13 +78,8 @@ def server() -> Iterator[JudgeServer]:
 
 def ask(server: JudgeServer, other: Sequence[str], ratings: dict[tuple[str, str], int] | None = None) -> dict:
     judge = judge_of(JudgeSettings(model="j", base_url=server.address))
-    assert judge is not None
     (row,) = judged(judge, [result("base", [GOOD] * 6), result("tuned", other)], QUESTIONS, ratings or {})
     return row
-
-
-def test_without_a_configured_judge_nothing_is_judged() -> None:
-    assert judge_of(JudgeSettings()) is None
 
 
 def test_a_judge_that_sees_quality_prefers_the_better_arm_in_both_orders(server: JudgeServer) -> None:
@@ -118,13 +111,13 @@ def test_people_who_rated_both_answers_are_compared_with_the_judge(server: Judge
     assert row["kappa_with_people"] == 1.0
 
 
-def test_a_judge_that_cannot_be_reached_is_named_and_the_report_stands() -> None:
-    settings = SimpleNamespace(judge=JudgeSettings(model="j", base_url="http://127.0.0.1:9/v1"))
-    inhouse: Any = SimpleNamespace(settings=settings)
+@pytest.mark.parametrize(
+    ("address", "fault"), [("http://127.0.0.1:9/v1", "cannot be reached"), ("", "needs an endpoint")]
+)
+def test_a_judge_that_cannot_be_asked_is_named_and_the_report_stands(address: str, fault: str) -> None:
     results = [result("base", [GOOD] * 6), result("tuned", [BAD] * 6)]
-    found = _judged(inhouse, results, QUESTIONS, {}, lambda *step: None)
-    assert found is not None
-    assert "cannot be reached" in found["error"]
+    found = judgement(JudgeSettings(model="j", base_url=address), results, QUESTIONS, {})
+    assert fault in found["error"]
 
 
 def test_kappa_equals_the_reference_implementation() -> None:
