@@ -58,16 +58,18 @@ def open_arms(
     questions: Sequence[QAPair] = (),
     *,
     training: Path | None = None,
+    off_topic: Sequence[str] = (),
 ) -> Bench:
     """An arm for each name; all of them use the index and the embedder of `inhouse`, and search once.
 
-    `questions` are those whose evidence an oracle is given, `training` those whose answers `nearest` copies.
+    `questions` are those whose evidence an oracle is given, `training` those whose answers `nearest` copies,
+    which decline where they begin as one of `off_topic`.
     Readers load with the first question. Raises InvalidInputError where no name is given or one is none.
     """
     if not names:
         raise InvalidInputError("Name at least one arm: base, tuned, or the id of an adapter.")
     parsed = [parse(name) for name in dict.fromkeys(names)]
-    workshop = _Workshop(inhouse, questions, training)
+    workshop = _Workshop(inhouse, questions, training, off_topic)
     arms = []
     skipped = {}
     for name in parsed:
@@ -81,12 +83,19 @@ def open_arms(
 class _Workshop:
     """What the arms of a bench have in common."""
 
-    def __init__(self, inhouse: Inhouse, questions: Sequence[QAPair], training: Path | None) -> None:
+    def __init__(
+        self,
+        inhouse: Inhouse,
+        questions: Sequence[QAPair],
+        training: Path | None,
+        off_topic: Sequence[str],
+    ) -> None:
         from eval.sharing import Memory
 
         self._inhouse = inhouse
         self._questions = questions
         self._training = training
+        self._off_topic = off_topic
         self._memory: Memory = Memory()
         self._models: dict[str, LocalModel] = {}
 
@@ -101,7 +110,9 @@ class _Workshop:
             from eval.nearest import nearest_answers
 
             embedder = SharingEmbedder(inhouse.embedder, self._memory)
-            copy, description, identity = nearest_answers(inhouse.settings, self._training, embedder)
+            copy, description, identity = nearest_answers(
+                inhouse.settings, self._training, self._off_topic, embedder
+            )
             return self._arm(name, copy, description, lambda: identity)
         settings = changed(inhouse.settings, name)
         wired, description = self._wire(settings, name.model)

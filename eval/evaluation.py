@@ -73,7 +73,7 @@ def evaluate(
     try:
         if inhouse.index.is_empty:
             raise IndexEmptyError("Nothing is indexed yet. Index a folder with `inhouse reindex PATH`.")
-        bench = open_arms(inhouse, arms, file.questions, training=training)
+        bench = open_arms(inhouse, arms, file.questions, training=training, off_topic=off_topic)
         with side_by_side(bench.arms, settings.models.threads) as workers:
             return run(
                 file,

@@ -116,8 +116,8 @@ def score(question: QAPair, answer: Answer, latency_ms: float, mended: Mended | 
     answered = answer.answer_type == "answer"
     missing = tuple(keyword for keyword in question.keywords if not holds_keyword(answer.answer, keyword))
     words = len(answer.answer.split())
-    judged = bool(question.keywords) or not answered
-    correct = answered and words <= LONGEST_ANSWER and not missing if judged else None
+    # Were declining judged and answering not, the mean would be of what was declined alone.
+    correct = answered and words <= LONGEST_ANSWER and not missing if question.keywords else None
     texts = [fold(hit.chunk.text) for hit in answer.hits]
     quotes = [evidence_quote(evidence) for evidence in question.evidence]
     precision, recall = citation_scores(answer, question) if answered else (None, None)

@@ -64,17 +64,20 @@ def training_file(settings: Settings, named: Path | None) -> Path:
 
 
 def nearest_answers(
-    settings: Settings, named: Path | None, embedder: Embedder
+    settings: Settings, named: Path | None, off_topic: Sequence[str], embedder: Embedder
 ) -> tuple[Callable[[str, Sequence[Message]], Answer], str, str]:
-    """(how it answers, what it is, its identity). Raises ModelError."""
+    """(how it answers, what it is, its identity). `off_topic`: how answers that decline begin.
+
+    Raises ModelError where there is nothing to copy from.
+    """
     try:
-        file = load_questions(training_file(settings, named))
+        file = load_questions(training_file(settings, named), settings.assistant, off_topic)
     except InvalidInputError as error:
         raise ModelError(error.message) from error
     pairs = [pair for pair in file.questions if pair.answer]
     if not pairs:
         raise ModelError(f"No question of {file.path} has an answer to copy.")
-    texts = "\0".join(f"{pair.question}\0{pair.answer}" for pair in pairs)
+    texts = "\0".join(f"{pair.kind}\0{pair.question}\0{pair.answer}" for pair in pairs)
     identity = hashlib.sha256(f"{embedder.name}\0{texts}".encode()).hexdigest()[:24]
     what = f"copies the answer of the most similar of {len(pairs)} questions of {file.path.name}"
     return NearestAnswers(pairs, embedder).answer, what, identity

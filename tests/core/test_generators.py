@@ -54,7 +54,7 @@ def wait_until_idle(seconds: float = 10) -> float:
 
 
 @pytest.mark.parametrize("name", ["llama", "t5"])
-@pytest.mark.parametrize("decoding", [Decoding(), Decoding(num_beams=3, early_stopping=True)])
+@pytest.mark.parametrize("decoding", [Decoding(), Decoding(num_beams=3)])
 def test_a_taught_model_copies_the_first_sentence_and_is_cited(
     name: str, decoding: Decoding, request: pytest.FixtureRequest
 ) -> None:

@@ -66,8 +66,8 @@ def inhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inhouse]:
     made.close()
 
 
-def arms_of(inhouse: Inhouse, *names: str, training: Path | None = None) -> dict[str, Arm]:
-    bench = open_arms(inhouse, names, ASKED, training=training)
+def arms_of(inhouse: Inhouse, *names: str) -> dict[str, Arm]:
+    bench = open_arms(inhouse, names, ASKED)
     assert bench.skipped == {}
     return {arm.name: arm for arm in bench.arms}
 
@@ -127,11 +127,14 @@ def test_nearest_copies_the_answer_of_the_most_similar_training_question(
         },
         {"id": "2", "kind": "offtopic", "question": "Who won the tennis cup?", "answer": "Not my job."},
         {"id": "3", "kind": "answerable", "question": "Where is the canteen?"},
+        {"question": "Whom do I call when ill?", "answer": "Stay on the subject, please."},
     ]
-    arm = arms_of(inhouse, "nearest", training=write_lines(tmp_path / "train.jsonl", rows))["nearest"]
+    file = write_lines(tmp_path / "train.jsonl", rows)
+    (arm,) = open_arms(inhouse, ["nearest"], ASKED, training=file, off_topic=["Stay on the subject"]).arms
+    assert ask(arm, ASKED[1]).answer_type == "off_topic"
     assert (ask(arm, ASKED[0]).answer, ask(arm, ASKED[0]).answer_type) == ("30 days.", "answer")
     assert ask(arm, ASKED[2]).answer_type == "off_topic"
-    assert "of 2 questions of train.jsonl" in arm.description
+    assert "of 3 questions of train.jsonl" in arm.description
 
 
 def test_without_training_questions_nearest_is_skipped_and_so_is_a_reader_without_passages(

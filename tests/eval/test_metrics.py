@@ -99,12 +99,12 @@ def test_an_answer_without_citation_has_no_verbatim_quote() -> None:
     assert score(question(), answer(hits=[hit()]), 1.0).quotes_verbatim == 0.0
 
 
-def test_an_answer_without_keywords_to_judge_it_is_left_out_of_the_share_of_right_ones() -> None:
+def test_a_question_without_keywords_is_left_out_of_the_share_of_right_ones() -> None:
     unjudged = score(question(keywords=()), answer(hits=[hit()]), 1.0)
     declined = score(question("q2", keywords=()), answer("No.", "no_answer", [hit()]), 1.0)
     assert (unjudged.outcome, unjudged.right) == ("unjudged", None)
-    assert (declined.outcome, declined.right) == ("wrongly_refused", False)
-    assert aggregate([unjudged, declined]).right == 0.0
+    assert (declined.outcome, declined.right, declined.answered) == ("wrongly_refused", None, False)
+    assert aggregate([unjudged, declined]).right is None
 
 
 @pytest.mark.parametrize("kind", ["answerable", "unanswerable", "injection"])
