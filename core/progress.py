@@ -36,7 +36,8 @@ def console(minimum_gap_s: float = 1.0) -> Progress:
         line = f"{stage}: {done}/{total}" if total else f"{stage}: {done}"
         if elapsed > 0.5 and done:
             line += f", {done / elapsed:.1f}/s"
-            line += f", {elapsed:.0f} s" if finished else f", {(total - done) * elapsed / done:.0f} s left"
+            left = f", {(total - done) * elapsed / done:.0f} s left" if total else ""
+            line += f", {elapsed:.0f} s" if finished else left
         line += f" ({note})" if note else ""
         print(
             f"\r\x1b[K{line}" if terminal else line,

@@ -1,0 +1,52 @@
+"""A corpus of invented documents, and a recipe that learns it in a second."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import random
+from pathlib import Path
+
+from finetune.pretraining.recipe import CorpusRecipe, ModelRecipe, ShapeRecipe, StepsRecipe
+
+_THINGS = ("printer", "gateway", "badge", "forklift", "invoice", "canteen", "laptop", "parking space")
+_PLACES = ("the north hall", "the second floor", "the workshop", "building 7", "the archive")
+_PEOPLE = ("The help desk", "The site manager", "Every visitor", "The night shift", "Your team lead")
+
+
+def write_corpus(folder: Path, documents: int = 160) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = random.Random(5)
+    with lzma.open(folder / "invented.jsonl.xz", "wt", encoding="utf-8") as lines:
+        for number in range(documents):
+            lines.write(json.dumps({"path": f"docs/{number}.md", "text": _text(rng)}) + "\n")
+    return folder
+
+
+def _text(rng: random.Random) -> str:
+    parts = []
+    for thing in rng.sample(_THINGS, 2):
+        parts.append(f"## The {thing}\n")
+        for _ in range(4):
+            who, place, days = rng.choice(_PEOPLE), rng.choice(_PLACES), rng.randint(2, 90)
+            parts.append(f"{who} checks the {thing} in {place} every {days} days before the shift begins.\n")
+    return "\n".join(parts)
+
+
+def tiny_recipe(tokens: int = 6_000, **steps: object) -> ModelRecipe:
+    return ModelRecipe(
+        corpus=CorpusRecipe(vocabulary=500, held_out_share=0.1, tokenizer_share=1.0),
+        shape=ShapeRecipe(hidden=32, intermediate=64, layers=2, heads=2, key_value_heads=2, context=512),
+        pretraining=StepsRecipe(
+            **{"window": 64, "batch": 4, "micro_batch": 2, "tokens": tokens, "warm_up": 4, "every": 8}
+            | {"measured_rows": 4, "learning_rate": 1e-2}
+            | steps
+        ),
+    )
+
+
+def tiny_yaml(file: Path, **steps: object) -> Path:
+    import yaml
+
+    file.write_text(yaml.safe_dump(json.loads(tiny_recipe(**steps).model_dump_json())), encoding="utf-8")
+    return file
