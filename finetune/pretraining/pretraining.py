@@ -1,7 +1,7 @@
-"""Next-token training from nothing, on packed windows: bf16 where the processor has it, AdamW, cosine with warm-up.
+"""Next-token training from nothing, on packed windows, in bf16 where the processor has it.
 
-A run that was killed goes on from its last checkpoint bit by bit. Its length is a number of tokens, or a time:
-then each checkpoint plans the steps anew by the pace so far, and keeps the plan with the weights.
+A run that was killed goes on from its last checkpoint bit by bit. Its length is a number of tokens, or
+a time: then each checkpoint plans the steps anew by the pace so far, and keeps the plan with the weights.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class _Trainer:
         state = self.state
         before, started = state.seconds, time.monotonic()
         while not state.steps or state.step < state.steps:
-            self._learn()
+            loss = self._learn()
             state.step += 1
             state.seconds = before + time.monotonic() - started
             if not state.steps and state.step >= _PACED:
@@ -135,9 +135,7 @@ class _Trainer:
             if self.checkpoints.due():
                 self._plan()
                 self.checkpoints.save(state.state())
-            self.progress(
-                "pretrain", state.step, state.steps, f"loss {state.losses[-1]:.3f}" if state.losses else ""
-            )
+            self.progress("pretrain", state.step, state.steps, f"loss {loss:.3f}")
         self.checkpoints.save(state.state())
 
     def _plan(self) -> None:
@@ -147,7 +145,8 @@ class _Trainer:
             left = max(0.0, self.minutes * 60 - self.state.seconds)
             self.state.steps = self.state.step + math.ceil(left / pace)
 
-    def _learn(self) -> None:
+    def _learn(self) -> float:
+        """One step; its loss."""
         settings, state = self.settings, self.state
         rate = learning_rate(state.step, state.steps, recipe=self.recipe)
         for group in state.optimizer.param_groups:
@@ -163,6 +162,7 @@ class _Trainer:
         state.optimizer.step()
         state.optimizer.zero_grad()
         state.losses.append(total)
+        return total
 
     def _loss(self, ids: np.ndarray[Any, Any]) -> Any:
         device = self.state.model.device
@@ -172,7 +172,7 @@ class _Trainer:
             return self.network(input_ids=tensor, labels=tensor).loss
 
     def _measure(self) -> None:
-        """Writes the log's next line: the mean training loss since the last, and that of the held-out rows."""
+        """The log's next line: the mean training loss since the last one, and that of the held-out rows."""
         state, settings = self.state, self.settings
         state.model.train(False)
         numbers = np.linspace(0, len(self.data.held_out) // settings.window - 1, self.measured).astype(int)

@@ -1,4 +1,4 @@
-"""What the making of a model can be told: sizes, data and steps; `small.yaml` and `base.yaml` stand beside it."""
+"""What the making of a model can be told; `small.yaml` and `base.yaml` stand beside it."""
 
 from __future__ import annotations
 

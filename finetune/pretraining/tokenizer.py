@@ -10,8 +10,8 @@ END, PAD = "<|end|>", "<|pad|>"  # two, so that padding teaches nothing about en
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int, context: int) -> Any:
-    """A transformers fast tokenizer of `vocabulary` tokens. Digits stand alone, so that numbers are copied digit
-    by digit (LLaMA, arXiv 2302.13971, section 2.1).
+    """A transformers fast tokenizer of `vocabulary` tokens. Digits stand alone, so that numbers are copied
+    digit by digit (LLaMA, arXiv 2302.13971, section 2.1).
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -28,7 +28,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, context: int) -> Any:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         eos_token=END,
         pad_token=PAD,
