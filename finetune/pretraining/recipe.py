@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,8 @@ from core.settings import Section
 from finetune.recipe_file import with_recipe
 
 _FOLDER = Path(__file__).parent
+Task = Literal["answered", "withheld", "off_topic", "question", "title", "standalone"]
+Source = Literal["encyclopedia", "documentation", "practice"]
 
 
 class CorpusRecipe(Section):
@@ -64,15 +66,45 @@ class StepsRecipe(Section):
     seed: int = Field(13, ge=0)
 
 
+class TuningRecipe(Section):
+    """How it is taught to answer: for so many tokens, or for as long as the command line says."""
+
+    tokens: int = Field(0, ge=0, description="of the examples in all; 0: what the minutes allow")
+    documents: int = Field(2000, ge=1, description="of the corpus that questions are made of, at most")
+    max_tokens: int = Field(640, ge=16, description="prompt and completion of an example together")
+    distractors: int = Field(3, ge=1, description="passages beside the one that answers, at most")
+    learning_rate: float = Field(6e-4, gt=0)
+    batch: int = Field(8, ge=1)
+    micro_tokens: int = Field(4096, ge=1, description="computed at once, which bounds the memory")
+    measured_on: int = Field(48, ge=1, description="held-out examples that choose the checkpoint")
+    evaluations: int = Field(3, ge=1)
+    shares: dict[Task, float] = Field(
+        {
+            "answered": 0.55,
+            "withheld": 0.15,
+            "off_topic": 0.07,
+            "question": 0.13,
+            "title": 0.05,
+            "standalone": 0.05,
+        },
+        description="of the kinds of examples",
+    )
+    sources: dict[Source, float] = Field(
+        {"encyclopedia": 0.6, "documentation": 0.2, "practice": 0.2}, description="of the questions"
+    )
+    seed: int = Field(13, ge=0)
+
+
 class ModelRecipe(Section):
     corpus: CorpusRecipe = CorpusRecipe()
     shape: ShapeRecipe = ShapeRecipe()
     pretraining: StepsRecipe = StepsRecipe()
+    tuning: TuningRecipe = TuningRecipe()
 
     @model_validator(mode="after")
     def _agree(self) -> ModelRecipe:
-        if self.pretraining.window > self.shape.context:
-            raise ValueError("pretraining.window is longer than shape.context")
+        if max(self.pretraining.window, self.tuning.max_tokens) > self.shape.context:
+            raise ValueError("pretraining.window or tuning.max_tokens is longer than shape.context")
         return self
 
     def pretraining_key(self) -> dict[str, Any]:

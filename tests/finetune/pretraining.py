@@ -36,7 +36,7 @@ def _text(rng: random.Random) -> str:
 def tiny_recipe(tokens: int = 6_000, **steps: object) -> ModelRecipe:
     return ModelRecipe(
         corpus=CorpusRecipe(vocabulary=500, held_out_share=0.1, tokenizer_share=1.0),
-        shape=ShapeRecipe(hidden=32, intermediate=64, layers=2, heads=2, key_value_heads=2, context=512),
+        shape=ShapeRecipe(hidden=32, intermediate=64, layers=2, heads=2, key_value_heads=2, context=1024),
         pretraining=StepsRecipe(
             **{"window": 64, "batch": 4, "micro_batch": 2, "tokens": tokens, "warm_up": 4, "every": 8}
             | {"measured_rows": 4, "learning_rate": 1e-2}
@@ -49,4 +49,18 @@ def tiny_yaml(file: Path, **steps: object) -> Path:
     import yaml
 
     file.write_text(yaml.safe_dump(json.loads(tiny_recipe(**steps).model_dump_json())), encoding="utf-8")
+    return file
+
+
+def write_nqg(file: Path, articles: int = 3) -> Path:
+    """Two questions a sentence, lower-cased as that file is."""
+    rng = random.Random(6)
+    rows = []
+    for line in range(150 * articles):
+        thing, who = _THINGS[line // 2 % len(_THINGS)], _PEOPLE[line // 16 % len(_PEOPLE)]
+        days = 2 + line // 2
+        question = f"{'how often' if line % 2 else 'when'} is the old {thing} of hall {days} checked ?"
+        sentence = f"{who} checks the old {thing} of hall {days} every {rng.randint(2, 9)} days ."
+        rows.append({"question": question, "sentence": sentence.lower(), "part": "dev", "line": line})
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     return file
