@@ -7,7 +7,7 @@ import lzma
 import random
 from pathlib import Path
 
-from finetune.pretraining.recipe import CorpusRecipe, ModelRecipe, ShapeRecipe, StepsRecipe
+from finetune.pretraining.recipe import CorpusRecipe, ModelRecipe, ShapeRecipe, StepsRecipe, TuningRecipe
 
 _THINGS = ("printer", "gateway", "badge", "forklift", "invoice", "canteen", "laptop", "parking space")
 _PLACES = ("the north hall", "the second floor", "the workshop", "building 7", "the archive")
@@ -33,10 +33,11 @@ def _text(rng: random.Random) -> str:
     return "\n".join(parts)
 
 
-def tiny_recipe(tokens: int = 6_000, **steps: object) -> ModelRecipe:
+def tiny_recipe(tokens: int = 6_000, tuning: TuningRecipe | None = None, **steps: object) -> ModelRecipe:
     return ModelRecipe(
+        tuning=tuning or TuningRecipe(),
         corpus=CorpusRecipe(vocabulary=500, held_out_share=0.1, tokenizer_share=1.0),
-        shape=ShapeRecipe(hidden=32, intermediate=64, layers=2, heads=2, key_value_heads=2, context=1024),
+        shape=ShapeRecipe(hidden=32, intermediate=64, layers=2, heads=2, key_value_heads=2, context=4096),
         pretraining=StepsRecipe(
             **{"window": 64, "batch": 4, "micro_batch": 2, "tokens": tokens, "warm_up": 4, "every": 8}
             | {"measured_rows": 4, "learning_rate": 1e-2}
@@ -63,4 +64,20 @@ def write_nqg(file: Path, articles: int = 3) -> Path:
         sentence = f"{who} checks the old {thing} of hall {days} every {rng.randint(2, 9)} days ."
         rows.append({"question": question, "sentence": sentence.lower(), "part": "dev", "line": line})
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return file
+
+
+def write_xquad(file: Path) -> Path:
+    """Two paragraphs of one article, two questions each."""
+    paragraphs = []
+    for thing in ("badge", "forklift"):
+        context = f"The old {thing} is blue. It was made in {len(thing) + 1990}. Nobody paints it."
+        asked = {f"What colour is the {thing}?": "blue", "When was it made?": f"{len(thing) + 1990}"}
+        qas = [
+            {"question": question, "answers": [{"text": text, "answer_start": context.index(text)}]}
+            for question, text in asked.items()
+        ]
+        paragraphs.append({"context": context, "qas": qas})
+    told = {"data": [{"title": "Old_things", "paragraphs": paragraphs}]}
+    file.write_text(json.dumps(told), encoding="utf-8")
     return file

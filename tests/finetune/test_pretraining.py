@@ -29,7 +29,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def data(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Packed:
-    return packed(corpus, tiny_recipe().corpus, context=1024, cache=tmp_path_factory.mktemp("cache"))
+    return packed(corpus, tiny_recipe().corpus, context=4096, cache=tmp_path_factory.mktemp("cache"))
 
 
 def test_shipped_recipes_load() -> None:
@@ -62,18 +62,18 @@ def test_held_out_documents_are_not_learned_from(corpus: Path, data: Packed) -> 
 
 def test_a_mark_in_a_document_is_broken_up(tmp_path: Path) -> None:
     folder = write_corpus(tmp_path / "corpus", documents=40)
-    made = packed(folder, tiny_recipe().corpus, context=1024, cache=tmp_path / "cache")
+    made = packed(folder, tiny_recipe().corpus, context=4096, cache=tmp_path / "cache")
     ends = int((made.train == made.tokenizer.eos_token_id).sum())
     assert ends == sum(not document.held_out for document in documents(folder, tiny_recipe().corpus))
 
 
 def test_tokens_come_from_the_cache_until_the_corpus_changes(tmp_path: Path) -> None:
     folder, cache = write_corpus(tmp_path / "corpus", documents=60), tmp_path / "cache"
-    first = packed(folder, tiny_recipe().corpus, context=1024, cache=cache)
-    assert packed(folder, tiny_recipe().corpus, context=1024, cache=cache).key == first.key
+    first = packed(folder, tiny_recipe().corpus, context=4096, cache=cache)
+    assert packed(folder, tiny_recipe().corpus, context=4096, cache=cache).key == first.key
     assert len(list(cache.iterdir())) == 2
     write_corpus(folder, documents=70)
-    assert packed(folder, tiny_recipe().corpus, context=1024, cache=cache).key != first.key
+    assert packed(folder, tiny_recipe().corpus, context=4096, cache=cache).key != first.key
 
 
 def test_an_epoch_sees_every_window_once_in_another_order_than_the_last() -> None:
