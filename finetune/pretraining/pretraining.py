@@ -78,7 +78,7 @@ def pretrain(
         fused=True,
     )
     run = _Run(model, optimizer, steps)
-    key = f"{data.key} {recipe.pretraining_key()} {minutes}"
+    key = f"{data.key} {recipe.pretraining_key()}"
     checkpoints = Checkpoints(out / "checkpoint", key, recipe.pretraining.checkpoint_s)
     if state := checkpoints.load():
         run.restore(state)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from core.models.encoding import PromptEncoder, prompt_of
 from core.models.local import LocalModel
@@ -20,9 +21,9 @@ from finetune.pretraining.log import read_log
 from finetune.pretraining.recipe import ModelRecipe, Task, TuningRecipe
 from finetune.recipes.causal import train_causal
 from finetune.recipes.recipe import Recipe
-from finetune.recipes.training import Trained
+from finetune.recipes.training import Trained, last_checkpoint
 
-_PACE = 0.6  # of pretraining's tokens a second: examples are padded, and checkpoints written by
+_PACE = 0.5  # measured, of pretraining's tokens a second: examples are padded, and checkpoints written by
 _JUDGED: tuple[Task, ...] = ("answered", "withheld", "off_topic")
 
 Items = dict[str, list[Item]]  # by source
@@ -82,6 +83,16 @@ def tokens_for(recipe: TuningRecipe, minutes: float, pretraining_log: Path) -> i
     return round(minutes * 60 * pace * _PACE)
 
 
+def _history(out: Path) -> list[dict[str, Any]]:
+    """Losses and measurements in their order, as the trainer wrote them down."""
+    checkpoint = last_checkpoint(out / "tuning")
+    if checkpoint is None:
+        return []
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    history: list[dict[str, Any]] = state["log_history"]
+    return history
+
+
 def tune(
     recipe: ModelRecipe, items: Items, out: Path, *, tokens: int, progress: Progress = silent
 ) -> Trained:
@@ -110,6 +121,6 @@ def tune(
         ),
         progress=progress,
     )
-    told = {"examples": len(lessons.learned), "tokens": tokens, **trained.to_json()}
+    told = {"examples": len(lessons.learned), "tokens": tokens, **trained.to_json(), "log": _history(out)}
     (out / "tuning.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return trained

@@ -153,7 +153,7 @@ def test_a_shared_phrase_becomes_it() -> None:
 def test_minutes_become_tokens_by_the_pace_of_pretraining(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     log.write_text('{"step": 1, "tokens_per_second": 100.0}\n', encoding="utf-8")
-    assert tokens_for(TuningRecipe(), 2, log) == 7200
+    assert tokens_for(TuningRecipe(), 2, log) == 6000
     assert tokens_for(TuningRecipe(tokens=5), 2, log) == 5
 
 
@@ -179,6 +179,8 @@ def test_one_command_makes_a_model_that_serves(tmp_path: Path, capsys: pytest.Ca
     assert figures == json.loads((out / "model" / FIGURES).read_text(encoding="utf-8"))
     assert figures["grounded"]["questions"] == 2
     assert figures["grounded"]["wrongly_declined"] + figures["grounded"]["sentence_f1"] > 0
+    tuning = json.loads((out / "model" / "tuning.json").read_text(encoding="utf-8"))
+    assert {"loss", "eval_score"} <= {name for row in tuning["log"] for name in row}
     card = (out / "model" / CARD).read_text(encoding="utf-8")
     assert "invented.jsonl.xz" in card
     assert str(tmp_path) not in card
