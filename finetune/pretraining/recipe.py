@@ -38,7 +38,7 @@ class ShapeRecipe(Section):
     heads: int = Field(4, ge=1)
     key_value_heads: int = Field(4, ge=1)
     context: int = Field(1024, ge=16, description="tokens that the finished model reads")
-    rope_theta: float = Field(10_000, gt=0)
+    rope_theta: float = Field(10_000.0, gt=0)
 
     @model_validator(mode="after")
     def _agree(self) -> ShapeRecipe:
