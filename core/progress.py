@@ -38,7 +38,8 @@ def console(minimum_gap_s: float = 1.0) -> Progress:
         if elapsed > 0.5 and done > before:
             rate = (done - before) / elapsed
             line += f", {rate:.1f}/s"
-            line += f", {elapsed:.0f} s" if finished else f", {(total - done) / rate:.0f} s left"
+            left = f", {(total - done) / rate:.0f} s left" if total else ""
+            line += f", {elapsed:.0f} s" if finished else left
         line += f" ({note})" if note else ""
         print(
             f"\r\x1b[K{line}" if terminal else line,

@@ -104,7 +104,10 @@ class ModelSettings(Section):
     reader_adapter: str = Field(
         "", description="a LoRA adapter folder; empty: the active one, else the shipped one"
     )
-    model: str = Field("", description="model id or folder of the `transformers` or `openai` generator")
+    model: str = Field(
+        "",
+        description="id or folder for the `transformers` or `openai` generator; empty: the shipped one",
+    )
     base_url: str = Field("", description="OpenAI-compatible endpoint of the `openai` generator")
     api_key: str = Field("", repr=False)
     timeout_s: float = Field(120, gt=0, description="longest wait for a generating model's next token")

@@ -69,9 +69,14 @@ class Beginning:
         return kept
 
 
+def without_marks(text: str) -> str:
+    """Without the numbers of passages, `[2]`."""
+    return _MARK.sub("", text)
+
+
 def sentences_of(text: str) -> list[str]:
     """The sentences without citation marks; what holds no letter or digit is none."""
-    bare = _MARK.sub("", text)
+    bare = without_marks(text)
     return [part for line in bare.splitlines() for part in split_sentences(line) if re.search(r"\w", part)]
 
 

@@ -30,6 +30,9 @@ class Item:
     question: str
     sentences: tuple[str, ...]
     gold: int  # number of the sentence in which the answer begins
+    title: str = ""  # of the article
+    context: str = ""  # the paragraph
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,11 @@ def load_xquad(path: Path) -> list[Item]:
             for question in paragraph["qas"]:
                 at = question["answers"][0]["answer_start"]
                 gold = max(number for number, start in enumerate(starts) if start <= at)
-                items.append(Item(question["question"], tuple(sentences), gold))
+                answers = tuple(answer["text"] for answer in question["answers"])
+                title = article.get("title", "").replace("_", " ")
+                items.append(
+                    Item(question["question"], tuple(sentences), gold, title, paragraph["context"], answers)
+                )
     return items
 
 

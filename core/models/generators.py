@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from core.models.endpoint import Endpoint
     from core.models.local import LocalModel
 
+SHIPPED_MODEL = Path(__file__).parent / "base_causal"  # where the settings name none
 _ENDPOINT_WINDOW = 8192  # tokens, where the settings name none
 _WRITTEN = 400  # tokens at most of what is written beside answers
 _CHARS_A_TOKEN = 3  # of a tokenizer that is not at hand, on the safe side for European languages
@@ -266,7 +267,9 @@ def _first_hits(reading: Reading, kept: int) -> Reading:
 
 
 def named_model(settings: Settings) -> str:
-    """Raises ConfigurationError where the settings name none."""
+    """Raises ConfigurationError where the settings name none, and none of our own is at hand."""
+    if settings.generator == "transformers" and not settings.models.model and SHIPPED_MODEL.is_dir():
+        return str(SHIPPED_MODEL)
     if not settings.models.model:
         raise ConfigurationError(
             f"INHOUSE_GENERATOR={settings.generator} needs a model: set INHOUSE_MODELS__MODEL."

@@ -10,6 +10,7 @@ import torch
 
 from core.errors import ConfigurationError, InvalidInputError, ModelError
 from core.interfaces import Decoding, Draft
+from core.models import generators
 from core.models.generators import LocalGenerator, endpoint_generator, load_local
 from core.models.local_chat import LocalChatModel
 from core.settings import AnsweringSettings, ModelSettings, Settings
@@ -198,6 +199,19 @@ def test_a_generator_without_a_model_says_which_setting_is_missing() -> None:
     for generator in (endpoint_generator, load_local):
         with pytest.raises(ConfigurationError, match="INHOUSE_MODELS__MODEL"):
             generator(Settings(generator="openai"))
+
+
+def test_the_shipped_model_generates_where_none_is_named(
+    llama: Taught, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generators, "SHIPPED_MODEL", llama.folder)
+    assert load_local(Settings(generator="transformers")).name == str(llama.folder)
+
+
+def test_no_model_is_taken_where_none_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generators, "SHIPPED_MODEL", tmp_path / "nothing")
+    with pytest.raises(ConfigurationError, match="INHOUSE_MODELS__MODEL"):
+        load_local(Settings(generator="transformers"))
 
 
 def test_the_id_shows_no_path(llama: Taught) -> None:

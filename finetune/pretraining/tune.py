@@ -1,0 +1,46 @@
+"""Teaches a pretrained model to answer from passages, and puts what is shipped into `OUT/model`.
+
+    python -m finetune.pretraining.tune small --corpus FOLDER --nqg question_sentence_pairs.jsonl \\
+        --out FOLDER --minutes 20
+
+`OUT` is the folder of `finetune.pretraining.pretrain`. The same command goes on with a run that was killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from core.errors import InvalidInputError
+from core.models.precision import use_threads
+from core.progress import console
+from finetune.pretraining.recipe import recipe_of
+from finetune.pretraining.shipping import ship
+from finetune.pretraining.tuning import items_of, tokens_for, tune
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("recipe", help="small, base or a YAML file")
+    parser.add_argument("--corpus", type=Path, required=True, help="a folder of *.jsonl.xz")
+    parser.add_argument("--nqg", type=Path, required=True, help="question_sentence_pairs.jsonl")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=0, help="where the recipe names no tokens")
+    parser.add_argument("--threads", type=int, default=0, help="0: all cores")
+    args = parser.parse_args(arguments)
+    use_threads(args.threads)
+    recipe, progress = recipe_of(args.recipe), console()
+    tokens = tokens_for(recipe.tuning, args.minutes, args.out / "pretraining.jsonl")
+    if not tokens:
+        raise InvalidInputError("Say how long: tuning.tokens in the recipe, or --minutes.")
+    items = items_of(recipe, args.corpus, args.nqg, progress)
+    tune(recipe, items, args.out, tokens=tokens, progress=progress)
+    print(ship(recipe, args.corpus, args.nqg, args.out))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
