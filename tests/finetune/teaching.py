@@ -201,7 +201,7 @@ def teach(root: Path, count: int, *, encoder_decoder: bool) -> Taught:
         checkpoints=root / "checkpoints",
         recipe=FROM_NOTHING
         if not encoder_decoder
-        else FROM_NOTHING.model_copy(update={"learning_rate": 1e-2}),
+        else FROM_NOTHING.model_copy(update={"learning_rate": 1e-2, "epochs": 2}),
         progress=lambda stage, done, total, note="": told.append(f"{stage} {done}/{total} {note}"),
     )
     return Taught(start, root / "taught", trained, told)
