@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from eval.faults import FAULTS
-from eval.metrics import OUTCOMES, Sample
+from eval.metrics import OUTCOMES, Sample, mean
 from eval.questions import KINDS, REFUSAL_KINDS
 from eval.refusals import by_class, calibration, confusion, risk_coverage
 
@@ -77,7 +77,7 @@ _MEANS = (
 
 
 def aggregate(samples: Sequence[Sample]) -> Aggregate:
-    means = {name: _mean(getattr(sample, name) for sample in samples) for name in _MEANS}
+    means = {name: mean(getattr(sample, name) for sample in samples) for name in _MEANS}
     answered = means["answered"]
     refusals = [sample for sample in samples if sample.kind in REFUSAL_KINDS]
     answers = [sample for sample in samples if sample.answer_type == "answer"]
@@ -87,8 +87,8 @@ def aggregate(samples: Sequence[Sample]) -> Aggregate:
         n=len(samples),
         errors=sum(sample.outcome == "error" for sample in samples),
         over_refusal=None if answered is None else 1 - answered,
-        wrongly_answered=_mean(sample.answer_type == "answer" for sample in refusals),
-        mrr=_mean(sample.reciprocal_rank for sample in samples),
+        wrongly_answered=mean(sample.answer_type == "answer" for sample in refusals),
+        mrr=mean(sample.reciprocal_rank for sample in samples),
         latency_ms=_quantiles([sample.latency_ms for sample in samples]),
         stages_ms=_stages(samples),
         words=_quantiles([sample.words for sample in samples if sample.words is not None]),
@@ -100,7 +100,7 @@ def aggregate(samples: Sequence[Sample]) -> Aggregate:
         calibration=calibration(samples),
         outcomes={name: n for name in OUTCOMES if (n := sum(sample.outcome == name for sample in samples))},
         faults={name: faults[name] for name in FAULTS if faults[name]},
-        faulty=_mean(bool(sample.faults) for sample in answers),
+        faulty=mean(bool(sample.faults) for sample in answers),
     )
 
 
@@ -133,13 +133,8 @@ def _kind(samples: Sequence[Sample]) -> dict[str, float | int | None]:
         "mrr": lambda s: s.reciprocal_rank,
         "cited_right": lambda s: s.cited_right,
     }
-    means = {name: _mean(map(value, samples)) for name, value in names.items()}
-    return {"n": len(samples)} | {name: round(mean, 4) for name, mean in means.items() if mean is not None}
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    present = [value for value in values if value is not None]
-    return sum(present) / len(present) if present else None
+    means = {name: mean(map(of, samples)) for name, of in names.items()}
+    return {"n": len(samples)} | {name: round(value, 4) for name, value in means.items() if value is not None}
 
 
 def _quantiles(values: Sequence[float]) -> dict[str, float | None]:

@@ -18,6 +18,7 @@ from core.errors import ConfigurationError, ModelError
 from core.progress import Progress, silent
 from core.prompts import judge_request
 from core.settings import JudgeSettings, ModelSettings
+from core.support import without_marks
 from core.types import Message, QAPair
 from eval.agreement import folded, kappa
 from eval.comparison import mean_interval
@@ -28,7 +29,6 @@ Preference = Literal[-1, 0, 1]  # the first arm is better, neither, the other ar
 Judge = Callable[[Sequence[Message]], str]
 
 _VERDICT = re.compile(r"\b(A|B|TIE)\b")
-_MARK = re.compile(r"\s*\[\d{1,3}\]")
 _TOKENS = 8
 
 _EQUAL: tuple[Preference, Preference] = (0, 0)
@@ -135,7 +135,7 @@ def _verdict(text: str) -> Preference | None:
 
 def _text(result: ArmResult, place: int) -> str:
     answer = result.answers[place]
-    return _MARK.sub("", answer.answer).strip() if answer else ""
+    return without_marks(answer.answer).strip() if answer else ""
 
 
 def _by_metric(first: ArmResult, other: ArmResult) -> list[int]:
@@ -164,7 +164,7 @@ def _by_people(
 
 
 def _unmarked(ratings: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
-    return {(question, _MARK.sub("", answer).strip()): n for (question, answer), n in ratings.items()}
+    return {(question, without_marks(answer).strip()): n for (question, answer), n in ratings.items()}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -8,14 +8,13 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 
-from core.support import numbers
+from core.support import numbers, without_marks
 from core.types import Evidence
 
 HALVED_FROM = 60  # characters; a longer quote may be split over two chunks, so either half is enough
 
 _LINK_TARGET = re.compile(r"\]\([^)]*\)")
 _MARKS = re.compile(r"[*_`#>\[\]|\\\u200b-\u200d\ufeff]")
-_CITATION = re.compile(r"\s*\[\d{1,3}\]")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -70,13 +69,13 @@ def token_f1(answer: str, reference: str) -> float:
 
 def exact_match(answer: str, reference: str) -> bool:
     """The same words in the same order after SQuAD's normalisation, without marks of citations."""
-    return _squad_words(_CITATION.sub("", answer)) == _squad_words(reference)
+    return _squad_words(without_marks(answer)) == _squad_words(reference)
 
 
 def held_numbers(answer: str, reference: str) -> float | None:
     """Share of the reference's numbers that the answer says too; None where it has none."""
-    wanted = numbers(_CITATION.sub("", reference))
-    return len(wanted & numbers(_CITATION.sub("", answer))) / len(wanted) if wanted else None
+    wanted = numbers(without_marks(reference))
+    return len(wanted & numbers(without_marks(answer))) / len(wanted) if wanted else None
 
 
 def rouge_n(answer: str, reference: str, n: int) -> float:

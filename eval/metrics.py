@@ -153,8 +153,8 @@ def _retrieval(answer: Answer, quotes: Sequence[str], kept: Sequence[str]) -> di
         "reciprocal_rank": ranking.reciprocal_rank(ranks, RECALL_AT),
         **{f"recall_{k}": ranking.recall(ranks, k) for k in (1, 3, DEEPEST)},
         "ndcg": ranking.ndcg(ranks, DEEPEST),
-        "evidence_read": _mean(holds_quote(read, quote) for quote in quotes),
-        "evidence_kept": _mean(holds_quote(kept, quote) for quote in quotes),
+        "evidence_read": mean(holds_quote(read, quote) for quote in quotes),
+        "evidence_kept": mean(holds_quote(kept, quote) for quote in quotes),
     }
 
 
@@ -225,7 +225,7 @@ def _quotes_verbatim(answer: Answer) -> float:
     """White space is folded, nothing else. An answer without citations has none that are verbatim."""
     texts = [(hit.chunk.source, fold_space(hit.chunk.text)) for hit in answer.hits]
     return (
-        _mean(
+        mean(
             bool(citation.quote.strip())
             and any(
                 source == citation.source and fold_space(citation.quote) in text for source, text in texts
@@ -236,6 +236,7 @@ def _quotes_verbatim(answer: Answer) -> float:
     )
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
+def mean(values: Iterable[float | None]) -> float | None:
+    """Of the values that there are."""
     present = [value for value in values if value is not None]
     return sum(present) / len(present) if present else None

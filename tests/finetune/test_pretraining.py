@@ -144,7 +144,7 @@ def test_a_killed_run_goes_on_bit_by_bit(corpus: Path, data: Packed, tmp_path: P
         pretrain(recipe, data, tmp_path / "whole"),
         pretrain(recipe, data, log.parent, progress=lambda stage, step, steps, note="": done.append(step)),
     ]
-    assert done[0] > recipe.pretraining.every  # it did not begin anew
+    assert done[0] >= 3 * recipe.pretraining.every  # it did not begin anew
     whole, resumed = (load_file(folder / "model.safetensors") for folder in folders)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     steps = [row["step"] for row in read_log(log)]
