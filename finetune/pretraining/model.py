@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from finetune.pretraining.recipe import ShapeRecipe
+from finetune.pretraining.recipe import ShapeRecipe, StepsRecipe
+
+_BETAS = (0.9, 0.95)  # as of Llama and GPT-3
 
 
 def untrained(shape: ShapeRecipe, tokenizer: Any, seed: int) -> Any:
@@ -31,10 +33,24 @@ def untrained(shape: ShapeRecipe, tokenizer: Any, seed: int) -> Any:
     return LlamaForCausalLM(config)
 
 
-def decayed(model: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Groups of an optimizer: matrices decay, norms do not."""
-    weights = list(model.parameters())
+def optimizers(model: Any, recipe: StepsRecipe) -> list[Any]:
+    """Muon for the matrices between embedding and output, AdamW for the embedding and the norms.
+
+    Muon's steps are scaled to the size of AdamW's (https://arxiv.org/abs/2502.16982), so that one learning
+    rate serves both. Norms do not decay.
+    """
+    import torch
+
+    embedding = model.get_input_embeddings().weight  # of the output too
+    hidden = [weight for weight in model.parameters() if weight.dim() > 1 and weight is not embedding]
+    norms = [weight for weight in model.parameters() if weight.dim() <= 1]
+    rate, decay = recipe.learning_rate, recipe.weight_decay
     return [
-        {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": weight_decay},
-        {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0},
+        torch.optim.Muon(hidden, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(
+            [{"params": [embedding], "weight_decay": decay}, {"params": norms, "weight_decay": 0.0}],
+            lr=rate,
+            betas=_BETAS,
+            fused=True,
+        ),
     ]

@@ -20,12 +20,11 @@ from core.models.heaps import keep_freed_memory
 from core.models.precision import inference_dtype
 from core.progress import Progress, silent
 from finetune.pretraining.log import Log
-from finetune.pretraining.model import decayed, untrained
+from finetune.pretraining.model import optimizers, untrained
 from finetune.pretraining.packing import Packed, order, rows
 from finetune.pretraining.recipe import ModelRecipe
 from finetune.recipes.checkpoint import Checkpoints
 
-_BETAS = (0.9, 0.95)  # as of Llama and GPT-3
 _PACED = 5  # steps before the pace is known
 
 
@@ -34,28 +33,31 @@ class _Run:
     """What changes while it runs; `seconds` are those of all sittings."""
 
     model: Any
-    optimizer: Any
+    optimizers: list[Any]
     steps: int  # planned in all
     step: int = 0
     seconds: float = 0.0
+    first_seconds: float = 0.0  # of the first step, which may compile the network
     losses: list[float] = field(default_factory=list)  # since the last measurement
 
     def state(self) -> dict[str, Any]:
         return {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "steps": self.steps,
             "step": self.step,
             "seconds": self.seconds,
+            "first_seconds": self.first_seconds,
             "losses": self.losses,
             "generator": torch.get_rng_state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         self.steps, self.step, self.seconds = state["steps"], state["step"], state["seconds"]
-        self.losses = state["losses"]
+        self.first_seconds, self.losses = state["first_seconds"], state["losses"]
         torch.set_rng_state(state["generator"])
 
 
@@ -71,13 +73,7 @@ def pretrain(
     keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = untrained(recipe.shape, data.tokenizer, recipe.pretraining.seed).to(device)
-    optimizer = torch.optim.AdamW(
-        decayed(model, recipe.pretraining.weight_decay),
-        lr=recipe.pretraining.learning_rate,
-        betas=_BETAS,
-        fused=True,
-    )
-    run = _Run(model, optimizer, steps)
+    run = _Run(model, optimizers(model, recipe.pretraining), steps)
     key = f"{data.key} {recipe.pretraining_key()}"
     checkpoints = Checkpoints(out / "checkpoint", key, recipe.pretraining.checkpoint_s)
     if state := checkpoints.load():
@@ -128,6 +124,7 @@ class _Trainer:
             loss = self._learn()
             state.step += 1
             state.seconds = before + time.monotonic() - started
+            state.first_seconds = state.first_seconds or state.seconds
             if not state.steps and state.step >= _PACED:
                 self._plan()
             if state.step % self.settings.every == 0 or state.step == state.steps:
@@ -141,7 +138,7 @@ class _Trainer:
     def _plan(self) -> None:
         """By the pace so far, measurements included; a number of tokens stays as it is."""
         if not self.settings.tokens:
-            pace = self.state.seconds / self.state.step
+            pace = (self.state.seconds - self.state.first_seconds) / max(1, self.state.step - 1)
             left = max(0.0, self.minutes * 60 - self.state.seconds)
             self.state.steps = self.state.step + math.ceil(left / pace)
 
@@ -149,7 +146,7 @@ class _Trainer:
         """One step; its loss."""
         settings, state = self.settings, self.state
         rate = learning_rate(state.step, state.steps, recipe=self.recipe)
-        for group in state.optimizer.param_groups:
+        for group in (group for optimizer in state.optimizers for group in optimizer.param_groups):
             group["lr"] = rate
         numbers = order(self.windows, settings.seed, state.step, settings.batch)
         total = 0.0
@@ -159,8 +156,9 @@ class _Trainer:
             loss.backward()
             total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(state.model.parameters(), settings.clip)
-        state.optimizer.step()
-        state.optimizer.zero_grad()
+        for optimizer in state.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
         state.losses.append(total)
         return total
 
