@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InvalidInputError
@@ -45,7 +45,8 @@ class Decoding:
     seed: int | None = None
 
 
-DECODING_NAMES = tuple(each.name for each in fields(Decoding))
+_PLAIN = asdict(Decoding())
+DECODING_NAMES = tuple(_PLAIN)
 
 
 def default_decoding(settings: DecodingSettings) -> Decoding:
@@ -61,11 +62,10 @@ def decide_decoding(defaults: Decoding, wishes: Mapping[str, Any]) -> Decoding:
     wishes = {name: value for name, value in wishes.items() if value is not None}
     if "seed" in wishes:
         wishes["seed"] %= 2**63
-    plain = asdict(Decoding())
     if wishes.get("num_beams", 1) > 1:
-        defaults = replace(defaults, **{name: plain[name] for name in _OF_SAMPLING})
+        defaults = replace(defaults, **{name: _PLAIN[name] for name in _OF_SAMPLING})
     elif wishes.get("temperature", 0) > 0:
-        defaults = replace(defaults, **{name: plain[name] for name in _OF_BEAMS})
+        defaults = replace(defaults, **{name: _PLAIN[name] for name in _OF_BEAMS})
     if "max_tokens" in wishes and "min_new_tokens" not in wishes:
         defaults = replace(defaults, min_new_tokens=min(defaults.min_new_tokens, wishes["max_tokens"]))
     decided = replace(defaults, **wishes)
@@ -99,8 +99,7 @@ def contradiction(decoding: Decoding) -> str:
 
 def beyond_openai(decoding: Decoding) -> list[str]:
     """Names of the parameters that are set and that OpenAI's protocol has no field for."""
-    plain = asdict(Decoding())
-    return [name for name in _BEYOND_OPENAI if getattr(decoding, name) != plain[name]]
+    return [name for name in _BEYOND_OPENAI if getattr(decoding, name) != _PLAIN[name]]
 
 
 class StopCutter:

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from core.units import plain
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 AnswerType = Literal["answer", "no_answer", "off_topic", "blocked"]
 Role = Literal["system", "user", "assistant"]
 # It ended by itself, the room for its tokens did, or what followed was held back.
 FinishReason = Literal["stop", "length", "content_filter"]
+
+
+def as_row(record: DataclassInstance) -> dict[str, Any]:
+    """A flat dataclass by its fields: as `asdict`, which copies deeply and takes twenty times as long."""
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +173,7 @@ class Answer:
         return {
             "answer": self.answer,
             "answer_type": self.answer_type,
-            "citations": [asdict(citation) for citation in self.citations],
+            "citations": [as_row(citation) for citation in self.citations],
             "timings_ms": {stage: round(ms, 2) for stage, ms in self.timings_ms.items()},
             "model": self.model,
         }

@@ -10,7 +10,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import InvalidInputError, ServiceError
 from core.settings import ConversationSettings
-from core.types import Answer
+from core.types import Answer, as_row
 from service.database import Database, fault
 from service.errors import NotFoundError
 from service.redaction import storable
@@ -102,7 +102,7 @@ class Conversations:
             "role": "assistant",
             "content": storable(answer.answer),
             "answer_type": answer.answer_type,
-            "citations": [asdict(citation) for citation in answer.citations],
+            "citations": [as_row(citation) for citation in answer.citations],
             "interaction_id": interaction_id or "",
         }
         try:

@@ -11,7 +11,7 @@ import logging
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from core.errors import ServiceError
 from core.settings import LogSettings
-from core.types import Answer, Hit
+from core.types import Answer, Hit, as_row
 from service.database import Database, fault
 from service.errors import NotFoundError
 from service.redaction import redacted, redacted_all, storable
@@ -156,10 +156,10 @@ def interaction_row(
         ],
         "answer": answer.answer,
         "answer_type": answer.answer_type,
-        "citations": [asdict(citation) for citation in answer.citations],
+        "citations": [as_row(citation) for citation in answer.citations],
         "hits": _hits_json(answer.hits),
         "model": answer.model,
-        "decoding": asdict(question.decoding),
+        "decoding": as_row(question.decoding),
         "timings_ms": dict(timings_ms),
         "cached": cached,
         "reason": answer.reason,
@@ -170,7 +170,7 @@ def interaction_row(
         "request_id": question.request_id,
         "conversation_id": question.conversation_id,
         "key_id": question.caller.key_id,
-        **asdict(maker),
+        **as_row(maker),
     }
     return row | {name: str(row[name])[:length] for name, length in _CLIPPED.items()}
 

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from service import answers, auth, places, routes_metrics
+from service import answers, auth, places, routes_chat, routes_metrics
 
 Operation = tuple[str, str]  # method and path
 
@@ -33,12 +33,14 @@ MEANING = {
 }
 
 _KEY = (401, 403, 429, 503)
+_PLACE = (429, 503, 504)
 # What a route depends on -> how it can end because of it.
 _BY_DEPENDENCY: Mapping[Callable[..., Any], tuple[int, ...]] = {
     auth.require_chat: _KEY,
     auth.require_admin: _KEY,
     routes_metrics.may_scrape: _KEY,
-    places.hold_place: (429, 503, 504),
+    places.hold_place: _PLACE,
+    routes_chat.taken: _PLACE,
 }
 _NEEDS_KEY = {auth.require_chat, auth.require_admin, routes_metrics.may_scrape}
 _BODY = (400, 413, 422)

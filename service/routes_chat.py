@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -12,7 +12,6 @@ from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from core.answering import checked
-from core.deadline import Deadline
 from core.decoding import Decoding, default_decoding
 from core.errors import UnknownModelError
 from core.history import within_budget
@@ -22,7 +21,7 @@ from service import completions
 from service.auth import Caller, ChatCaller, require_chat
 from service.conversations import Conversation, Conversations
 from service.conversing import Conversing, Question, Reply
-from service.deps import ConversationsDep, ConversingDep, LiveDep, SettingsDep, VisibilityDep
+from service.deps import LiveDep
 from service.live import ALIAS, LiveInhouse
 from service.places import hold_place
 from service.remembering import history_of, kept
@@ -35,52 +34,50 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
 DEFAULTS = Decoding()
 
 
-async def at_hand(
-    http: Request, request: ChatRequest, conversing: ConversingDep, caller: ChatCaller, settings: SettingsDep
-) -> Reply | None:
-    """The answer that this process holds in memory, where the question needs nothing else."""
-    if request.store or request.conversation_id or request.model not in (None, "", ALIAS):
-        return None
-    return conversing.at_once(
-        to_question(request, caller, http.state.request_id, default_decoding(settings.decoding))
-    )
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A request that came in, with its answer where this process holds it, else with a place among those
+    that are answered.
+    """
+
+    request: ChatRequest
+    question: Question
+    reply: Reply | None = None
 
 
-AtHand = Annotated[Reply | None, Depends(at_hand)]
+async def taken(http: Request, request: ChatRequest, caller: ChatCaller) -> AsyncIterator[Taken]:
+    """All that comes before answering, and the place until the answer is sent. It is one dependency because
+    FastAPI goes through those of each dependency anew, which would take longer than an answer at hand.
 
-
-async def place_unless_at_hand(
-    http: Request, caller: ChatCaller, reply: AtHand
-) -> AsyncIterator[Deadline | None]:
-    """Nobody waits behind those whose answers are being made for one that is there."""
-    if reply is not None:
-        yield None
+    Nobody waits behind those whose answers are being made for one that is there.
+    """
+    parts = http.app.state
+    decoding = default_decoding(parts.settings.decoding)
+    question = to_question(request, caller, http.state.request_id, decoding)
+    leans = request.store or request.conversation_id or request.model not in (None, "", ALIAS)
+    if not leans and (reply := parts.conversing.at_once(question)) is not None:
+        yield Taken(request, question, reply)
         return
     async with asynccontextmanager(hold_place)(http, caller) as deadline:
-        yield deadline
+        yield Taken(request, replace(question, deadline=deadline))
 
 
 @router.post("/chat/completions")
-async def chat(
-    http: Request,
-    request: ChatRequest,
-    conversing: ConversingDep,
-    live: LiveDep,
-    caller: ChatCaller,
-    settings: SettingsDep,
-    store: ConversationsDep,
-    visibility: VisibilityDep,
-    reply: AtHand,
-    deadline: Annotated[Deadline | None, Depends(place_unless_at_hand)],
-) -> Response:
+async def chat(http: Request, came: Annotated[Taken, Depends(taken)]) -> Response:
     """What is at hand is answered from the event loop, everything else from the thread pool."""
-    if reply is not None:
-        return _at_once(request, reply, settings.service.conversations)
-    assert deadline is not None
-    question = to_question(request, caller, http.state.request_id, default_decoding(settings.decoding))
-    question = replace(question, deadline=deadline)
+    parts = http.app.state
+    settings = parts.settings.service.conversations
+    if came.reply is not None:
+        return _at_once(came.request, came.reply, settings)
     return await run_in_threadpool(
-        _answer, request, question, conversing, live, settings.service.conversations, store, visibility
+        _answer,
+        came.request,
+        came.question,
+        parts.conversing,
+        parts.live,
+        settings,
+        parts.conversations,
+        parts.visibility,
     )
 
 

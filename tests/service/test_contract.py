@@ -157,6 +157,12 @@ def test_every_fault_on_the_page_has_the_one_shape(standing: Standing) -> None:
                 assert schema == {"$ref": "#/components/schemas/ErrorBody"}
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/search"])
+def test_the_page_says_that_answering_may_wait_in_vain(standing: Standing, path: str) -> None:
+    operation = standing.client.get("/openapi.json").json()["paths"][path]["post"]
+    assert {"429", "503", "504"} <= set(operation["responses"])
+
+
 def test_the_page_shows_the_limits_of_requests(standing: Standing) -> None:
     schemas = standing.client.get("/openapi.json").json()["components"]["schemas"]
     assert schemas["ChatRequest"]["properties"]["messages"]["maxItems"] == 1000
