@@ -1,6 +1,7 @@
 """Names to arms. An arm is the answering path that the service uses, with one model and its settings.
 
-base        the shipped reader; where a generating model is configured, that one without an adapter
+base        the shipped reader, or that of `models.reader_adapter`; where a generating model is configured,
+            that one without an adapter
 tuned       the active adapter of this installation; where none was promoted, the newest
 anything else   the id of an adapter of any kind
 
@@ -222,6 +223,8 @@ def adapter_of(settings: Settings, name: str) -> tuple[Path, str]:
     """The reader adapter folder of an arm, and a phrase that says what it is. ModelError where there is
     none.
     """
+    if name == "base" and settings.models.reader_adapter:
+        return Path(settings.models.reader_adapter), "the reader that the settings name"
     if name == "base":
         from core.models.reader import SHIPPED_ADAPTER
 

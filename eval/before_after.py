@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import InvalidInputError
+from core.statistics import SEED
 from core.types import QAPair
-from eval.comparison import SEED, compare_arms, correct_for_arms
+from eval.comparison import compare_arms, correct_for_arms
 from eval.questions import check_questions
 from eval.results import ArmResult, EvaluationReport
 

@@ -18,12 +18,13 @@ from core import spelling
 from core.errors import ConfigurationError, IndexEmptyError, ModelError
 from core.progress import Progress, silent
 from core.settings import Settings
+from core.statistics import SEED
 from core.types import QAPair
 from eval.agreement import Ratings, with_ratings
 from eval.arms import Arm, Bench, open_arms
 from eval.asking import answer_all, side_by_side
 from eval.cards import model_cards
-from eval.comparison import SEED, compare_arms
+from eval.comparison import compare_arms
 from eval.general_ability import general_ability
 from eval.journal import Journal
 from eval.judge import judgement
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from core.bootstrap import Inhouse
     from core.models.generators import LocalGenerator
 
-# The assistant and the names of its arms -> what they do with questions about other documents.
-Regression = Callable[["Inhouse", Sequence[str], Progress], Mapping[str, Any]]
+# The assistant and its arms -> what they do with questions about other documents.
+Regression = Callable[["Inhouse", Sequence[Arm], Progress], Mapping[str, Any]]
 
 DEFAULT_ARMS = ("base", "tuned")
 
@@ -154,7 +155,7 @@ def run(
             "peak_memory_mb": peaks,
             "standings": [asdict(one) for one in standings({r.name: r.samples for r in results})],
             "ratings": with_ratings(results, file.questions, ratings or {}),
-            "regression": regression(inhouse, [r.name for r in results], progress)
+            "regression": regression(inhouse, [a for a in bench.arms if a.name not in skipped], progress)
             if regression and inhouse
             else None,
             "general_ability": general_ability(_writing(bench, skipped), progress=progress)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from core.statistics import Interval
 from eval.aggregates import Aggregate
-from eval.comparison import PRIMARY, Comparison, Interval
+from eval.comparison import PRIMARY, Comparison
 from eval.findings import checked, cost, kept, quality, some, standings
 from eval.results import EvaluationReport
 from eval.wording import NOTHING, changes, points, shown

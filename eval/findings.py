@@ -19,6 +19,9 @@ def checked(check: FileCheck) -> list[str]:
         pairs = some([f"{one} and {other}" for one, other in check.near_duplicates], 6)
         lines.append(f"{len(check.near_duplicates)} pairs of questions ask nearly the same: {pairs}.")
     for overlap in check.overlaps:
+        if not overlap.learned:
+            lines.append(f"{overlap.data}.")
+            continue
         found = (
             f"{len(overlap.exact)} questions stand word for word among them, {len(overlap.near)} nearly so"
         )
@@ -75,7 +78,8 @@ def kept(facts: Mapping[str, Any]) -> list[str]:
     lines = []
     for arm, row in regression.get("arms", {}).items():
         gain = row["difference"]
-        span = f"{points(gain['low'])} to {points(gain['high'])}"
+        sure = gain["low"] is not None
+        span = f"{points(gain['low'])} to {points(gain['high'])}" if sure else "too few documents to tell"
         lines.append(
             f"Arm {arm}, {row['questions']:.0f} questions about the bundled handbook "
             f"{regression['handbook']!r}: {shown(row['right'], 'share')} right, "

@@ -6,13 +6,14 @@ than that. The metrics are not corrected for their number: a gate should rather 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from core.errors import InvalidInputError
 from eval.comparison import METRICS, PRIMARY, Comparison, compare
 from eval.figures import pairs
+from eval.metrics import Sample
 from eval.results import EvaluationReport
 from eval.wording import points, shown
 
@@ -60,12 +61,17 @@ def judge(
 
     `tolerances`: metric -> the greatest drop that passes, as a share. `missing`: arm that was to be judged ->
     why it could not be evaluated, which is a regression. Raises InvalidInputError where the
-    primary metric can be judged neither by an interval nor by a tolerance.
+    primary metric can be judged neither by an interval nor by a tolerance, or says nothing of answers.
     """
     samples = {result.name: result.samples for result in report.results}
     reasons = [f"{arm} could not be evaluated: {why}" for arm, why in (missing or {}).items()]
     warnings, checks = [], []
     for base, arm in pairs(report):
+        if not tolerances and _tells_no_right_answer(samples[arm]):
+            raise InvalidInputError(
+                f"The gate cannot judge {PRIMARY}: no question that is to be answered holds keywords. Say "
+                "what decides instead, and how many points of it may be lost: --tolerance token_f1=5."
+            )
         for metric in dict.fromkeys((*GATED, *tolerances)):
             check = compare(samples[base], samples[arm], metric, names=(base, arm))
             if check is None:
@@ -78,6 +84,11 @@ def judge(
     if not checks:
         raise InvalidInputError("The gate has nothing to judge: the arms share no question that is measured.")
     return Gate(tuple(reasons), tuple(warnings), tuple(checks))
+
+
+def _tells_no_right_answer(samples: Sequence[Sample]) -> bool:
+    answerable = [sample for sample in samples if sample.answered is not None]
+    return bool(answerable) and all(sample.correct is None for sample in answerable)
 
 
 def _regression(check: Comparison, allowed: float | None) -> str:

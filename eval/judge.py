@@ -18,10 +18,10 @@ from core.errors import ConfigurationError, ModelError
 from core.progress import Progress, silent
 from core.prompts import judge_request
 from core.settings import JudgeSettings, ModelSettings
+from core.statistics import mean_interval
 from core.support import without_marks
 from core.types import Message, QAPair
 from eval.agreement import folded, kappa
-from eval.comparison import mean_interval
 from eval.matching import fold
 from eval.results import ArmResult
 

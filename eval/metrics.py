@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from core.support import without_marks
 from core.types import Answer, QAPair
 from eval import ranking
 from eval.faults import Fault, text_faults
@@ -100,7 +101,7 @@ class Sample:
     @property
     def declined(self) -> bool | None:
         """Of a question that is to be declined: whether it was, for whatever reason."""
-        return self.answer_type != "answer" if self.kind in REFUSAL_KINDS else None
+        return self.answer_type not in ("answer", "error") if self.kind in REFUSAL_KINDS else None
 
 
 Mended = Callable[[str], str]  # a word without its slips
@@ -159,9 +160,10 @@ def _retrieval(answer: Answer, quotes: Sequence[str], kept: Sequence[str]) -> di
 
 
 def _likeness(text: str, reference: str) -> dict[str, Any]:
-    """`text` is empty where the arm declined, which is like no reference."""
+    """`text` is empty where the arm declined, which is like no reference. Citation marks are no words."""
     if not reference:
         return {}
+    text = without_marks(text)
     numbers = held_numbers(text, reference)
     return {
         "exact_match": bool(text) and exact_match(text, reference),

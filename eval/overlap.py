@@ -22,7 +22,7 @@ class Overlap:
     """The file against the pairs that one adapter has learned from."""
 
     data: str  # what was learned from, and by whom
-    learned: int  # questions
+    learned: int  # questions; 0: not known
     exact: tuple[str, ...]  # ids of the questions that were learned word for word
     near: tuple[tuple[str, str], ...]  # (id, the nearly same question that was learned)
 
@@ -47,7 +47,7 @@ def overlaps(
     return tuple(
         _overlap(name, questions, pairs, vectors, embedder)
         for name, pairs in learned.items()
-        if pairs and vectors is not None
+        if vectors is not None
     )
 
 
@@ -58,6 +58,8 @@ def _overlap(
     vectors: FloatMatrix,
     embedder: Embedder,
 ) -> Overlap:
+    if not pairs:
+        return Overlap(name, 0, (), ())
     known = [_asked(pair) for pair in pairs]
     folded = {fold(text) for text in known}
     exact = {question.id for question in questions if fold(_asked(question)) in folded}

@@ -30,7 +30,8 @@ def data_card(report: EvaluationReport) -> str:
     rows += [(label, _ids(getattr(check, name))) for name, label in _CHECKS]
     rows.append(("Ask nearly the same", _ids([f"{one} and {other}" for one, other in check.near_duplicates])))
     for overlap in check.overlaps:
-        rows.append((overlap.data, _ids([*overlap.exact, *(name for name, _ in overlap.near)])))
+        ids = [*overlap.exact, *(name for name, _ in overlap.near)]
+        rows.append((overlap.data, _ids(ids) if overlap.learned else ""))
     for when in ("before", "after"):
         if place := report.facts.get(when):
             rows.append((when.title(), f"<code>{escape(place['report'])}</code>, {escape(place['created'])}"))

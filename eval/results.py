@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from core.statistics import Interval, mean_interval
 from core.types import Answer, Hit, QAPair
 from eval.aggregates import Aggregate, aggregate
-from eval.comparison import METRICS, PRIMARY, Comparison, Interval, mean_interval
+from eval.comparison import METRICS, PRIMARY, Comparison
 from eval.metrics import Sample
 from eval.questions import FileCheck, QuestionFile
 from eval.wording import shown, verdict

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.comparison import FEWEST_CLUSTERS, LEVEL, SEED
+from core.statistics import FEWEST_CLUSTERS, SEED, widened_tail
 from eval.metrics import Sample
 
 RESAMPLES = 1000
@@ -51,8 +51,8 @@ def standings(arms: Mapping[str, Sequence[Sample]], *, seed: int = SEED) -> list
     draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
     totals = np.concatenate([by_cluster.sum(axis=0)[None], np.einsum("rc,cij->rij", draws, by_cluster)])
     rates, elos = win_rates(totals), elo(totals)
-    told = count >= FEWEST_CLUSTERS
-    found = [_standing(name, rates[:, n], elos[:, n], told) for n, name in enumerate(arms)]
+    tail = widened_tail(count) if count >= FEWEST_CLUSTERS else None
+    found = [_standing(name, rates[:, n], elos[:, n], tail) for n, name in enumerate(arms)]
     return sorted(found, key=lambda standing: -standing.elo)
 
 
@@ -78,8 +78,8 @@ def elo(wins: Floats) -> Floats:
     return points
 
 
-def _standing(name: str, rates: Floats, elos: Floats, told: bool) -> Standing:
-    rate, points = _limits(rates[1:], told), _limits(elos[1:], told)
+def _standing(name: str, rates: Floats, elos: Floats, tail: float | None) -> Standing:
+    rate, points = _limits(rates[1:], tail), _limits(elos[1:], tail)
     return Standing(
         arm=name,
         win_rate=round(float(rates[0]), 4),
@@ -91,8 +91,8 @@ def _standing(name: str, rates: Floats, elos: Floats, told: bool) -> Standing:
     )
 
 
-def _limits(resampled: Floats, told: bool) -> tuple[float | None, float | None]:
-    if not told:
+def _limits(resampled: Floats, tail: float | None) -> tuple[float | None, float | None]:
+    if tail is None:
         return None, None
-    low, high = np.quantile(resampled, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    low, high = np.quantile(resampled, (tail, 1 - tail))
     return round(float(low), 4), round(float(high), 4)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from finetune.similarity import near_duplicates, words
 
 KINDS = ("answerable", "multi", "followup", "unanswerable", "offtopic", "injection")
 ANSWERABLE_KINDS = ("answerable", "multi", "followup")
+LEARNED = "learned.jsonl"  # in an adapter's folder: the pairs that it was tuned on
 BANK = "bank: "  # how the method of a question out of a bank begins; its topic follows
 HELD_OUT_TOPIC = "held out: "  # how the name of a topic begins that is for testing alone
 
@@ -110,6 +110,11 @@ def group_of(pair: QAPair) -> str:
     return f"{pair.kind}: {pair.method if pair.method.startswith(BANK) else pair.id}"
 
 
+def documents_of(pair: QAPair) -> set[str]:
+    """Every document that the pair is about, by its id and by its path."""
+    return {name for name in (pair.document_id, *(item.source for item in pair.evidence)) if name}
+
+
 def is_grounded(pair: QAPair) -> bool:
     """False for a question to be answered of which no evidence is known: nothing that answers from passages
     can learn from it, nor can its answer be checked.
@@ -135,7 +140,7 @@ def split_by_document(pairs: Sequence[QAPair], share: float, seed: int) -> tuple
         ]
         test |= {index for members in reserved for index in members}
         if not reserved or sort == "answerable":
-            test |= _choose(by_sort[sort], share, random.Random(f"{seed} {sort}"))
+            test |= _choose(by_sort[sort], share, lambda members: _place(pairs, members, seed))
     held_out = [pair for index, pair in enumerate(pairs) if index in test]
     train = [pair for index, pair in enumerate(pairs) if index not in test]
     for name, side in (("training", train), ("test", held_out)):
@@ -150,7 +155,7 @@ def split_by_document(pairs: Sequence[QAPair], share: float, seed: int) -> tuple
 
 def check_disjoint(train: Sequence[QAPair], test: Sequence[QAPair]) -> None:
     """Raises InvalidInputError naming a document, evidence or near-duplicate question on both sides."""
-    shared = {group_of(pair) for pair in train} & {group_of(pair) for pair in test}
+    shared = _groups(train) & _groups(test)
     if shared:
         raise InvalidInputError(
             f"Leakage: {min(shared)!r} has questions in the training and in the test part."
@@ -173,6 +178,10 @@ def check_disjoint(train: Sequence[QAPair], test: Sequence[QAPair]) -> None:
             )
 
 
+def _groups(pairs: Iterable[QAPair]) -> set[str]:
+    return {name for pair in pairs for name in (group_of(pair), *documents_of(pair))}
+
+
 def _is_held_out(pair: QAPair) -> bool:
     return pair.method.startswith(BANK + HELD_OUT_TOPIC)
 
@@ -191,10 +200,17 @@ def _sort_of(members: Sequence[QAPair]) -> str:
     return "answerable" if kinds & set(ANSWERABLE_KINDS) else min(kinds)
 
 
-def _choose(clusters: list[list[int]], share: float, rng: random.Random) -> set[int]:
-    """Clusters at random until about `share` of the questions are chosen; never all of them."""
-    clusters = sorted(clusters)
-    rng.shuffle(clusters)
+def _place(pairs: Sequence[QAPair], members: Sequence[int], seed: int) -> str:
+    """Where a cluster stands in the order of the draw: by its name alone, so that documents which are added
+    hardly move the others to another side.
+    """
+    name = min(group_of(pairs[index]) for index in members)
+    return hashlib.sha256(f"{seed} {name}".encode()).hexdigest()
+
+
+def _choose(clusters: list[list[int]], share: float, place: Callable[[list[int]], str]) -> set[int]:
+    """Clusters in their order until about `share` of the questions are chosen; never all of them."""
+    clusters = sorted(clusters, key=place)
     wanted = share * sum(map(len, clusters))
     chosen: set[int] = set()
     for members in clusters:
@@ -218,7 +234,8 @@ def _clusters(pairs: Sequence[QAPair]) -> list[list[int]]:
 
     first: dict[str, int] = {}
     for index, pair in enumerate(pairs):
-        for key in (f"group {group_of(pair)}", *(f"quote {_folded(item.quote)}" for item in pair.evidence)):
+        quotes = (f"quote {_folded(item.quote)}" for item in pair.evidence)
+        for key in (f"group {group_of(pair)}", *documents_of(pair), *quotes):
             parent[root(index)] = root(first.setdefault(key, index))
     for left, right in near_duplicates([pair.question for pair in pairs]):
         parent[root(right)] = root(left)

@@ -11,10 +11,11 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,18 +25,19 @@ from core.models.generators import LocalGenerator, load_local
 from core.progress import Progress, silent
 from core.settings import Settings
 from core.types import QAPair
-from finetune import datasets, promotion
+from finetune import datasets, promotion, regression
 from finetune.generating_data import Example, ExampleMaker, Examples, mix
 from finetune.recipes.recipe import Recipe, load_recipe
 from finetune.registry import Registry
 from finetune.tuning import RetrainReport, sample
 
 if TYPE_CHECKING:
-    from core.answering import Answerer
     from core.bootstrap import Inhouse
     from core.models.local import LocalModel
     from finetune.recipes.training import Trained
 
+RUN = "run.json"  # in the folder of a model of its own: what the registry says of an adapter
+Regress = Callable[["Inhouse", LocalGenerator, Settings, str, Progress], list[promotion.Outcome]]
 _PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets")
 
 
@@ -46,6 +48,7 @@ class _Parts:
     learned: Examples
     judged: Examples  # of other documents than those learned from: they choose the checkpoint
     held_out: list[QAPair]  # of yet others: they decide on promotion
+    seen: list[QAPair]  # the pairs of the first two
 
 
 def retrain_generating(
@@ -56,18 +59,20 @@ def retrain_generating(
     base: str | None = None,
     recipe: Recipe | Path | None = None,
     progress: Progress = silent,
+    regress: Regress | None = regression.written_by,
 ) -> RetrainReport:
     """Tunes `base` (a model id or folder; the configured model where None) for `kind`: causal or seq2seq.
 
     A run of the same model, examples and recipe that was killed is gone on from. The method `full` makes a
-    model of its own, which is measured, and served only when the settings name it. Raises ConfigurationError
+    model of its own, which is measured, and served only when the settings name it. Without `regress` nothing
+    is asked about another handbook. Raises ConfigurationError
     where no model is named or it is of the other kind, InvalidInputError where there is too little to learn
     from or to measure by, and ModelError.
     """
     started = time.monotonic()
-    _check_packages()
-    settings = _serving(inhouse.settings, base)
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(kind, recipe)
+    _check_packages(recipe)
+    settings = _serving(inhouse.settings, base)
     local = load_local(settings)
     if local.kind != kind:
         raise ConfigurationError(
@@ -85,33 +90,48 @@ def retrain_generating(
             seconds = round(time.monotonic() - started, 1)
             return RetrainReport("", False, "Trained along; the first process measures.", {}, seconds)
         generator.card.write(out)
-        promoted, reason, metrics = _measure(inhouse, settings, parts.held_out, out, recipe, progress)
+        promoted, reason, metrics = _measure(
+            inhouse, settings, parts.held_out, out, recipe, regress, progress
+        )
         metrics |= {"training": trained.to_json(), "pairs": _counts(parts)}
+        datasets.save(out / datasets.LEARNED, parts.seen)
+        run: dict[str, Any] = {
+            "kind": kind,
+            "base": local.shown_name,
+            "base_hash": local.fingerprint,
+            "metrics": metrics,
+            "recipe": recipe.model_dump(mode="json"),
+            "prompt_hash": generator.prompt_hash,
+            "data_hash": datasets.data_hash(pairs),
+            "environment": {name: metadata.version(name) for name in _PACKAGES},
+        }
         if recipe.method == "full":
+            (out / RUN).write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
             model = _keep_model(out, settings, kind)
-            reason += f" Serve it with INHOUSE_MODELS__MODEL={model}."
+            told = reason.removeprefix("Promoted: ").removeprefix("Not promoted: ")
+            reason = f"A model of its own, which serves by INHOUSE_MODELS__MODEL={model}: {told}"
             promoted, adapter = False, model.name
         else:
-            adapter = Registry(settings.adapters_dir).add(
-                out,
-                kind=kind,
-                base=local.shown_name,
-                metrics=metrics,
-                recipe=recipe.model_dump(mode="json"),
-                prompt_hash=generator.prompt_hash,
-                data_hash=datasets.data_hash(pairs),
-                environment={name: metadata.version(name) for name in _PACKAGES},
-            )
+            adapter = Registry(settings.adapters_dir).add(out, **run)
+    if (events := checkpoints / "runs").is_dir():  # TensorBoard's
+        kept = settings.data_dir / "runs" / adapter
+        kept.parent.mkdir(exist_ok=True)
+        shutil.move(str(events), kept)
     shutil.rmtree(checkpoints, ignore_errors=True)
     if promoted:
         Registry(settings.adapters_dir).activate(adapter)
     return RetrainReport(adapter, promoted, reason, metrics, round(time.monotonic() - started, 1))
 
 
-def _check_packages() -> None:
+def _check_packages(recipe: Recipe) -> None:
     if missing := [name for name in _PACKAGES if find_spec(name) is None]:
         raise ConfigurationError(
             f"Tuning a generating model needs {', '.join(missing)}: pip install 'inhouse[tuning]'.",
+            code="package_missing",
+        )
+    if missing := [name for name in recipe.report_to if find_spec(name) is None]:
+        raise ConfigurationError(
+            f"report_to names {', '.join(missing)}, which is not installed: pip install {' '.join(missing)}.",
             code="package_missing",
         )
 
@@ -138,6 +158,7 @@ def _parts(
         maker.make(mix(learned, inhouse, recipe), progress),
         maker.make(mix(judged, inhouse, fewer), progress, "collect passages to judge by"),
         held_out,
+        [*learned, *judged],
     )
 
 
@@ -188,6 +209,7 @@ def _measure(
     held_out: Sequence[QAPair],
     tuned: Path,
     recipe: Recipe,
+    regress: Regress | None,
     progress: Progress,
 ) -> tuple[bool, str, dict[str, Any]]:
     """(promote, why, figures) of what was tuned against what serves now, both loaded anew."""
@@ -199,17 +221,24 @@ def _measure(
     seed = settings.finetune.seed
     asked = sample(held_out, seed)
     plain = inhouse.answerer
-    current = _answerer(plain, settings, _current(base, settings.adapters_dir))
-    before = promotion.ask_all(current, asked, "current", progress)
-    after = promotion.ask_all(_answerer(plain, settings, new), asked, "tuned", progress)
+    models = {"current": _current(base, settings.adapters_dir), "tuned": new}
+    before, after = (
+        promotion.ask_all(replace(plain, settings=settings, generator=model), asked, name, progress)
+        for name, model in models.items()
+    )
     summaries = promotion.summary(before), promotion.summary(after)
     gain = promotion.difference(before, after, seed)
     promoted, reason = promotion.decide(*summaries, gain)
-    return promoted, reason, {"base": summaries[0], "tuned": summaries[1], "difference": asdict(gain)}
-
-
-def _answerer(plain: Answerer, settings: Settings, generator: LocalGenerator) -> Answerer:
-    return replace(plain, settings=settings, generator=generator)
+    metrics: dict[str, Any] = {"base": summaries[0], "tuned": summaries[1], "difference": asdict(gain)}
+    if promoted and regress:
+        elsewhere = [
+            promotion.summary(regress(inhouse, model, settings, name, progress))
+            for name, model in models.items()
+        ]
+        promoted, loss = promotion.kept(*elsewhere)
+        reason = loss or reason
+        metrics["regression"] = {"base": elsewhere[0], "tuned": elsewhere[1]}
+    return promoted, reason, metrics
 
 
 def _current(base: LocalGenerator, adapters: Path) -> LocalGenerator:
@@ -226,8 +255,8 @@ def _current(base: LocalGenerator, adapters: Path) -> LocalGenerator:
 def _keep_model(out: Path, settings: Settings, kind: str) -> Path:
     folder = settings.data_dir / "models"
     folder.mkdir(parents=True, exist_ok=True)
-    number = sum(1 for _ in folder.glob(f"{kind}-*")) + 1
-    return Path(shutil.move(str(out), folder / f"{kind}-{number}"))
+    free = next(place for n in count(1) if not (place := folder / f"{kind}-{n}").exists())
+    return Path(shutil.move(str(out), free))
 
 
 def _counts(parts: _Parts) -> dict[str, Any]:

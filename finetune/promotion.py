@@ -1,8 +1,8 @@
 """Whether a tuned adapter may serve: both arms answer the held-out questions, and the tuned one has to win.
 
 A question is done right where an answerable one is answered with a citation of its evidence, and where any
-other one is declined. The difference is judged by a paired bootstrap (Efron and Tibshirani, 1993) over whole
-documents, because questions about one document go wrong together.
+other one is declined. The difference is judged as `eval` judges it: by a paired bootstrap and a sign-flip
+test over whole documents (`core/statistics.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from core.answering import Answerer
 from core.progress import Progress, silent
 from core.reading import fold
 from core.retrieval import Retriever
+from core.statistics import FEWEST_CLUSTERS, LEVEL, sign_flip_p_value, widened_tail
 from core.types import EVERYTHING, Answer, Filters, Hit, QAPair
 from finetune.datasets import ANSWERABLE_KINDS, group_of
 
@@ -37,11 +38,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Tuned minus base, in shares of questions done right, with its 95% interval."""
+    """Tuned minus base, in shares of questions done right, with its 95% interval; None: too few documents."""
 
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+    p_value: float  # of a two-sided sign-flip test over documents and topics
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,14 @@ def difference(base: Sequence[Outcome], tuned: Sequence[Outcome], seed: int) -> 
     for before, after in zip(base, tuned, strict=True):
         of_documents = before.kind not in ("offtopic", "injection")
         gains[of_documents][before.group].append(float(after.right) - float(before.right))
+    every = [
+        (gain, f"{sort} {name}")
+        for sort, groups in gains.items()
+        for name, values in groups.items()
+        for gain in values
+    ]
+    p_value = sign_flip_p_value([gain for gain, _ in every], [name for _, name in every], seed=seed)
+    documents = len(gains[True])
     rng = np.random.default_rng(seed)
     sums, sizes = np.zeros(_DRAWS + 1), np.zeros(_DRAWS + 1)  # the sample itself last
     for groups in filter(None, gains.values()):
@@ -151,19 +161,28 @@ def difference(base: Sequence[Outcome], tuned: Sequence[Outcome], seed: int) -> 
         sums += np.append(each[drawn, 0].sum(axis=1), each[:, 0].sum())
         sizes += np.append(each[drawn, 1].sum(axis=1), each[:, 1].sum())
     means = sums / sizes
-    low, high = np.quantile(means[:-1], (0.025, 0.975))
-    return Difference(round(float(means[-1]), 4), round(float(low), 4), round(float(high), 4))
+    mean = round(float(means[-1]), 4)
+    if documents < FEWEST_CLUSTERS:
+        return Difference(mean, None, None, p_value)
+    tail = widened_tail(documents)
+    low, high = np.quantile(means[:-1], (tail, 1 - tail))
+    return Difference(mean, round(float(low), 4), round(float(high), 4), p_value)
 
 
 def decide(base: Mapping[str, float], tuned: Mapping[str, float], gain: Difference) -> tuple[bool, str]:
     """(promote, why) from both summaries and their difference; the reason is one sentence."""
     rise = round(tuned.get("over_refusal", 0.0) - base.get("over_refusal", 0.0), 4)
-    interval = f"{gain.mean:+.1%}, 95% interval {gain.low:+.1%} to {gain.high:+.1%}"
     count = f"{tuned['questions']:.0f} held-out questions"
     shares = f"{tuned['right']:.1%} of {count} right, {base['right']:.1%} before"
     if gain.mean <= 0:
         return False, f"Not promoted: the tuned model is not better ({shares})."
-    if gain.low <= 0:
+    if gain.low is None or gain.high is None:
+        return False, (
+            f"Not promoted: questions on fewer than {FEWEST_CLUSTERS} held-out documents cannot tell a gain "
+            f"from chance ({gain.mean:+.1%}); index more documents."
+        )
+    interval = f"{gain.mean:+.1%}, 95% interval {gain.low:+.1%} to {gain.high:+.1%}"
+    if gain.low <= 0 or gain.p_value >= 1 - LEVEL:
         return False, f"Not promoted: the gain may be chance ({interval}); more documents would tell."
     if rise > 0:
         return False, f"Not promoted: it declines {rise:.1%} more of the answerable questions."

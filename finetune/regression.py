@@ -11,12 +11,14 @@ import json
 import random
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.answering import Answerer
+from core.interfaces import Generator
 from core.progress import Progress
+from core.settings import Settings
 from core.types import QAPair
 from finetune import datasets
 from finetune.base_reader import HELD_OUT
@@ -69,6 +71,15 @@ def outcomes_of(inhouse: Inhouse, adapter: Path, name: str, progress: Progress) 
     folder = inhouse.settings.data_dir / "regression"
     with assistant(inhouse, adapter, progress) as answering:
         return _outcomes(answering.answerer, questions(), folder, name, progress)
+
+
+def written_by(
+    inhouse: Inhouse, generator: Generator, settings: Settings, name: str, progress: Progress
+) -> list[Outcome]:
+    """What a generating model does with the questions, by the reader in use and the settings of answering."""
+    with assistant(inhouse, inhouse.adapter, progress) as elsewhere:
+        answerer = replace(elsewhere.answerer, settings=settings, generator=generator)
+        return ask_all(answerer, questions(), f"{name} model about another handbook", progress)
 
 
 def _outcomes(

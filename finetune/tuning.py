@@ -111,7 +111,10 @@ def retrain(
     if kind != KIND:
         from finetune.generating import retrain_generating
 
-        return retrain_generating(inhouse, pairs, kind=kind, base=base, recipe=recipe, progress=progress)
+        asked = {} if regress else {"regress": None}
+        return retrain_generating(
+            inhouse, pairs, kind=kind, base=base, recipe=recipe, progress=progress, **asked
+        )
     parts = split(pairs, settings.finetune)
     lessons = lessons_of(inhouse, parts, progress)
     key = lessons.key(start, settings.finetune)
@@ -129,6 +132,7 @@ def retrain(
             "pairs": {**parts.sizes(), "ungrounded": ungrounded},
             "seconds": round(time.monotonic() - started, 1),
         }
+        datasets.save(out / datasets.LEARNED, [*parts.learned, *parts.aside])
         adapter = registry.add(
             out,
             kind=KIND,

@@ -68,11 +68,14 @@ def _measured(settings: Settings, arguments: argparse.Namespace) -> Evaluated:
     from service.forgetting import regression_of
 
     held_out = arguments.questions == learned.HELD_OUT
-    questions = learned.write_held_out(settings) if held_out else Path(arguments.questions)
+    questions = Path(f"{learned.HELD_OUT}.jsonl" if held_out else arguments.questions)
     training = Path(arguments.training) if arguments.training else None
     place = Path(arguments.baseline) if arguments.baseline else baseline_place(settings, questions)
     before = load_report(_existing(place)) if arguments.gate else None  # refused before any time is spent
     arms = arguments.arms or (list(before.arms) if before else DEFAULT_ARMS)
+    if held_out:
+        questions, not_asked = learned.write_held_out(settings, arms)
+        training = training or not_asked
     report = evaluation.evaluate(
         settings,
         questions=questions,

@@ -1,5 +1,5 @@
 """Whether the arms of an evaluation have lost what the shipped reader can: questions about another handbook,
-which come with Inhouse and which no reader is trained on.
+which come with Inhouse and which no model of it is trained on.
 """
 
 from __future__ import annotations
@@ -11,20 +11,17 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ModelError
 from core.progress import Progress
 from eval.arm_names import changed, parse
-from eval.arms import READER, adapter_of
+from eval.arms import READER, Arm, adapter_of
 from finetune import promotion, regression
-from service.adapters import registry_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from core.bootstrap import Inhouse
 
-NOT_A_READER = "the bundled questions are for readers, which choose among passages"
+NO_MODEL_OF_ITS_OWN = "the bundled questions are for models of this process that are shown what was found"
 
 
-def regression_of(inhouse: Inhouse, arms: Sequence[str], progress: Progress) -> dict[str, Any]:
-    """Shares of the bundled questions done right by each arm with a reader of its own, the difference from
+def regression_of(inhouse: Inhouse, arms: Sequence[Arm], progress: Progress) -> dict[str, Any]:
+    """Shares of the bundled questions done right by each arm with a model of its own, the difference from
     the first of them with its interval, and why an arm was left out.
     """
     found: dict[str, Any] = {}
@@ -32,15 +29,14 @@ def regression_of(inhouse: Inhouse, arms: Sequence[str], progress: Progress) -> 
     first: list[promotion.Outcome] | None = None
     for arm in arms:
         try:
-            adapter = _reader_of(inhouse, arm)
+            outcomes = _outcomes(inhouse, arm, progress)
         except ModelError as error:
-            left_out[arm] = error.message
+            left_out[arm.name] = error.message
             continue
-        outcomes = regression.outcomes_of(inhouse, adapter, arm, progress)
         first = first or outcomes
         gain = promotion.difference(first, outcomes, regression.SEED)
         kept, lost = promotion.kept(promotion.summary(first), promotion.summary(outcomes))
-        found[arm] = {
+        found[arm.name] = {
             **promotion.summary(outcomes),
             "difference": asdict(gain),
             "kept": kept,
@@ -49,11 +45,14 @@ def regression_of(inhouse: Inhouse, arms: Sequence[str], progress: Progress) -> 
     return {"handbook": regression.HANDBOOK.name, "arms": found, "left_out": left_out}
 
 
-def _reader_of(inhouse: Inhouse, arm: str) -> Path:
-    """Raises ModelError where the arm has none of its own, or answers otherwise than by reading."""
-    name = parse(arm)
-    if name.how != "retrieval" or changed(inhouse.settings, name).generator != READER:
-        raise ModelError(f"{arm}: {NOT_A_READER}.")
-    if name.model not in ("base", "tuned") and registry_of(inhouse.settings).get(name.model).kind != READER:
-        raise ModelError(f"{arm}: {NOT_A_READER}.")
-    return adapter_of(inhouse.settings, name.model)[0]
+def _outcomes(inhouse: Inhouse, arm: Arm, progress: Progress) -> list[promotion.Outcome]:
+    """Raises ModelError where the arm has no model of its own, or is shown other passages."""
+    name = parse(arm.name)
+    settings = changed(inhouse.settings, name)
+    if name.how == "retrieval" and arm.generator:
+        settings = settings.model_copy(update={"generator": "transformers"})
+        return regression.written_by(inhouse, arm.generator(), settings, arm.name, progress)
+    if name.how == "retrieval" and settings.generator == READER:
+        adapter, _ = adapter_of(settings, name.model)
+        return regression.outcomes_of(inhouse, adapter, arm.name, progress)
+    raise ModelError(f"{arm.name}: {NO_MODEL_OF_ITS_OWN}.")

@@ -1,17 +1,14 @@
 """What an evaluation is told of this installation: what the adapters have learned from, which questions were
 kept from them, and what people said of logged answers.
-
-The registry knows a data set by the hash of its pairs. Where a file of that hash is still among the data
-sets, it is split as `retrain` split it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from core.errors import InhouseError, InvalidInputError
-from core.settings import FinetuneSettings, Settings
+from core.settings import Settings
 from core.types import QAPair
 from eval.arm_names import parse
 from eval.arms import tuned_entry
@@ -25,38 +22,46 @@ HELD_OUT = "held-out"
 
 
 def learned_by(settings: Settings, arms: Sequence[str], training: Path | None) -> dict[str, list[QAPair]]:
-    """Pairs by the name of the data, of every adapter among the arms whose data are still here.
+    """Pairs by what they are: of every adapter among the arms, of those that it was tuned from, and the pairs
+    of `training`. None where an adapter does not hold what it learned.
 
-    `training` is looked through beside the data sets of this installation, and is taken whole where no
-    adapter is known to come from it. Raises InvalidInputError where it cannot be used.
+    Raises InvalidInputError where `training` cannot be used.
     """
-    entries = _entries(settings, arms)
     found: dict[str, list[QAPair]] = {}
-    used = set()
-    files = [*sorted(settings.datasets_dir.glob("*.jsonl")), *([training] if training else [])]
-    by_hash = {hash_: (file, pairs) for file, hash_, pairs in _hashed(files if entries else ())}
-    for entry in entries:
-        if entry.data_hash in by_hash:
-            file, pairs = by_hash[entry.data_hash]
-            used.add(file)
-            found[f"{entry.id} learned from {file.name}"] = _learned(pairs, entry, settings)
-    if training and training not in used:
+    for entry in _entries(settings, arms):
+        file = entry.path / datasets.LEARNED
+        if file.is_file():
+            found[f"What {entry.id} learned"] = datasets.load(file)
+        else:
+            found[f"What {entry.id} learned is not known: {file} is gone"] = []
+    if training:
         found[f"The training questions of {training.name}"] = list(load_questions(training).questions)
     return found
 
 
-def write_held_out(settings: Settings) -> Path:
-    """The questions of the generated data set whose documents `retrain` does not learn from, as a file.
+def write_held_out(settings: Settings, arms: Sequence[str]) -> tuple[Path, Path]:
+    """(questions, training) as files: those of the generated data set about documents that neither `retrain`
+    learns from nor an arm has learned from, and those that it does learn from.
 
     Contrast questions are left out: they ask for what the index does hold, without its passage. Raises
-    InvalidInputError where there is no data set or it cannot be split.
+    InvalidInputError where there is no data set, it cannot be split, or all of it was learned from.
     """
     pairs = [pair for pair in datasets.load(default_dataset(settings)) if datasets.is_grounded(pair)]
-    held_out = tuning.split(pairs, settings.finetune).held_out
-    asked = [pair for pair in held_out if pair.kind != "unanswerable" or not pair.evidence]
-    path = settings.datasets_dir / f"{HELD_OUT}.jsonl"
-    datasets.save(path, asked)
-    return path
+    parts = tuning.split(pairs, settings.finetune)
+    learned = [pair for pairs in learned_by(settings, arms, None).values() for pair in pairs]
+    known = {document for pair in learned for document in datasets.documents_of(pair)}
+    unseen = [pair for pair in parts.held_out if known.isdisjoint(datasets.documents_of(pair))]
+    asked = [pair for pair in unseen if pair.kind != "unanswerable" or not pair.evidence]
+    if not any(pair.kind in datasets.ANSWERABLE_KINDS for pair in asked):
+        raise InvalidInputError(
+            "The adapters have learned from all documents that generated questions are about. Write some of"
+            " your own into a file, or index more documents and run `inhouse generate-qa`."
+        )
+    folder = settings.data_dir / HELD_OUT
+    files = folder / f"{HELD_OUT}.jsonl", folder / "training.jsonl"
+    datasets.save(files[0], asked)
+    datasets.save(files[1], [*parts.learned, *parts.aside])
+    return files
 
 
 def ratings(settings: Settings) -> dict[tuple[str, str], int]:
@@ -66,20 +71,30 @@ def ratings(settings: Settings) -> dict[tuple[str, str], int]:
 
 
 def _entries(settings: Settings, arms: Sequence[str]) -> list[AdapterEntry]:
-    """Of the arms that name an adapter that there is; what else is wrong with an arm is told elsewhere."""
+    """Of the arms that name an adapter that there is, and those that it was tuned from; what else is wrong
+    with an arm is told elsewhere.
+    """
     registry = Registry(settings.adapters_dir)
-    entries = {}
+    entries: dict[str, AdapterEntry] = {}
     for arm in arms:
         try:
             name = parse(arm)
             if name.model in ("", "base"):
                 continue
-            tuned = name.model == "tuned"
-            for entry in _tuned(settings) if tuned else [registry.get(name.model)]:
-                entries[entry.id] = entry
+            for entry in _tuned(settings) if name.model == "tuned" else [registry.get(name.model)]:
+                entries |= {each.id: each for each in _lineage(entry, registry)}
         except InhouseError:
             continue
     return list(entries.values())
+
+
+def _lineage(entry: AdapterEntry, registry: Registry) -> Iterator[AdapterEntry]:
+    """The adapter, the one that it was tuned from, and so on."""
+    known = {each.id: each for each in registry.list()}
+    step: AdapterEntry | None = entry
+    while step is not None:
+        yield step
+        step = known.get(step.base)
 
 
 def _tuned(settings: Settings) -> list[AdapterEntry]:
@@ -88,22 +103,3 @@ def _tuned(settings: Settings) -> list[AdapterEntry]:
         return [tuned_entry(settings, "reader")[0]]
     registry = Registry(settings.adapters_dir)
     return [entry for kind in ("causal", "seq2seq") if (entry := registry.active(kind))]
-
-
-def _hashed(files: Iterable[Path]) -> Iterable[tuple[Path, str, list[QAPair]]]:
-    for file in files:
-        try:
-            pairs = [pair for pair in datasets.load(file) if datasets.is_grounded(pair)]
-        except InvalidInputError:  # a file of another format, which no adapter of ours was tuned on as it is
-            continue
-        yield file, datasets.data_hash(pairs), pairs
-
-
-def _learned(pairs: Sequence[QAPair], entry: AdapterEntry, settings: Settings) -> list[QAPair]:
-    known = {name: value for name, value in entry.recipe.items() if name in FinetuneSettings.model_fields}
-    recipe = settings.finetune.model_copy(update=known)
-    try:
-        parts = tuning.split(pairs, recipe)
-    except InvalidInputError:
-        return list(pairs)
-    return [*parts.learned, *parts.aside]

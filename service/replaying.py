@@ -75,7 +75,7 @@ def replay(
     file = load_questions(exported.file)
     report = evaluation.run(
         file,
-        bench or open_arms(inhouse, arms or (serving_arm(settings),), file.questions),
+        bench or open_arms(inhouse, arms or (serving_arm(inhouse),), file.questions),
         folder=folder,
         command="inhouse evaluate --replay" + (f" --since {since.isoformat()}" if since else ""),
         inhouse=inhouse,
@@ -98,12 +98,15 @@ def forget(settings: Settings) -> None:
         shutil.rmtree(replays_dir(settings))
 
 
-def serving_arm(settings: Settings) -> str:
+def serving_arm(inhouse: Inhouse) -> str:
+    """The name of the arm that answers as the server does."""
     from finetune.registry import Registry
 
-    kinds = ("reader",) if settings.generator == "reader" else ("causal", "seq2seq")
-    registry = Registry(settings.adapters_dir)
-    return "tuned" if any(registry.active(kind) for kind in kinds) else "base"
+    settings = inhouse.settings
+    named = settings.generator == "reader" and settings.models.reader_adapter
+    if settings.generator == "openai" or named:  # no active adapter of ours comes in
+        return "base"
+    return "tuned" if Registry(settings.adapters_dir).active(inhouse.kind) else "base"
 
 
 def _finished(

@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from eval.comparison import (
-    Comparison,
-    compare,
-    compare_arms,
-    holm,
-    mean_interval,
-    sign_flip_p_value,
-    student_t,
-)
+from core.statistics import mean_interval, sign_flip_p_value, student_t
+from eval.comparison import Comparison, compare, compare_arms, holm
 from eval.metrics import Sample
 from tests.eval.building import sample
 

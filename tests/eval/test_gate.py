@@ -67,6 +67,20 @@ def test_each_of_the_four_can_fail(tmp_path: Path, after: Assistant, metric: str
     assert any(f"base after, {metric}: " in reason and "clearly worse" in reason for reason in result.reasons)
 
 
+def test_without_keywords_the_gate_has_to_be_told_what_decides(tmp_path: Path) -> None:
+    plain = [replace(item, keywords=()) for item in QUESTIONS]
+    with pytest.raises(InvalidInputError, match="--tolerance token_f1=5"):
+        gate(tmp_path, Assistant(), plain)
+    worse = Assistant("answerable", answer("It depends."), 80)
+    assert gate(tmp_path, Assistant(), plain, token_f1=0.05).passed
+    assert not gate(tmp_path, worse, plain, token_f1=0.05).passed
+
+
+def test_five_documents_are_too_few_to_judge_by(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="5 questions on 5 documents are too few"):
+        gate(tmp_path, Assistant(), QUESTIONS[1:4] + QUESTIONS[5:7])
+
+
 def test_a_slip_that_may_be_chance_passes_unless_a_tolerance_says_otherwise(tmp_path: Path) -> None:
     slip = Assistant("answerable", answer("It depends."), 4)  # 3 of 80 questions
     assert gate(tmp_path, slip).passed

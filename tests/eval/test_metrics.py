@@ -71,6 +71,17 @@ def test_a_declining_sentence_earns_no_overlap_with_the_reference() -> None:
     assert (result.token_f1, result.rouge_l, result.words, result.quotes_verbatim) == (0.0, 0.0, None, None)
 
 
+def test_marks_of_citations_are_no_words_of_an_answer() -> None:
+    marked = score(question(), answer("You get 27 days of leave. [1] [2]"), 1.0)
+    assert (marked.token_f1, marked.rouge_1, marked.rouge_2, marked.rouge_l) == (1.0, 1.0, 1.0, 1.0)
+    assert marked.exact_match
+
+
+def test_a_question_that_raised_an_error_was_not_declined() -> None:
+    assert score_error(question("q", "offtopic"), 1.0).declined is False
+    assert score(question("q", "offtopic"), answer("No.", "off_topic"), 1.0).declined is True
+
+
 def test_recall_looks_at_the_first_five_hits_only() -> None:
     sixth = score(question(), answer(hits=[OTHER] * 5 + [hit()]), 1.0)
     assert (sixth.recall, sixth.reciprocal_rank) == (0.0, 0.0)

@@ -39,6 +39,18 @@ TEAMS = (
     "Jasper",
     "Kestrel",
     "Lotus",
+    "Maple",
+    "Nimbus",
+    "Onyx",
+    "Pearl",
+    "Quartz",
+    "Raven",
+    "Sable",
+    "Topaz",
+    "Umber",
+    "Violet",
+    "Willow",
+    "Zephyr",
 )
 FACTS = {  # question, sentence, answer
     "budget": ("What is the budget of {team}?", "The {team} budget is {value} euros.", "Budget {value}."),
@@ -138,10 +150,10 @@ def chunks() -> list[Chunk]:
     ]
 
 
-def pairs() -> list[QAPair]:
+def pairs(teams: Sequence[str] = TEAMS) -> list[QAPair]:
     """Each fact asked twice, the second time with its passage withheld, and what is off-topic."""
     found = []
-    for team in TEAMS:
+    for team in teams:
         for number, fact in enumerate(FACTS):
             value = _value(team, fact)
             evidence = (Evidence(f"{team}.md", sentence(team, fact, value)),)

@@ -46,6 +46,37 @@ def many_pairs(documents: int = 10) -> list[QAPair]:
     return made
 
 
+@pytest.mark.parametrize("seed", [13, 14, 15])
+def test_a_document_is_one_whether_a_pair_names_its_id_or_its_path(seed: int) -> None:
+    def about(number: int, letter: str, document_id: str, *sources: str) -> QAPair:
+        quotes = tuple(Evidence(source, f"{letter} rule {number} of {source}.") for source in sources)
+        text = f"What of {letter}{number} zebra{number}{letter}?"
+        return QAPair(f"{letter}{number}", "answerable", text, "It is.", quotes, document_id=document_id)
+
+    pairs = [
+        made
+        for n in range(20)
+        for made in (
+            about(n, "known", f"id{n}", f"doc{n}.md"),
+            about(n, "written", "", f"doc{n}.md"),
+            about(n, "both", "", f"doc{n}.md", f"doc{n}.md" if n % 5 else f"doc{n + 1}.md"),
+        )
+    ]
+    sides = [
+        {item.source for pair in side for item in pair.evidence}
+        for side in datasets.split_by_document(pairs, 0.2, seed)
+    ]
+    assert sides[0].isdisjoint(sides[1])
+    with pytest.raises(InvalidInputError, match=r"'doc1.md' has questions in"):
+        datasets.check_disjoint([about(1, "known", "id1", "doc1.md")], [about(2, "other", "", "doc1.md")])
+
+
+def test_documents_that_are_added_hardly_move_the_others() -> None:
+    before = {item.document_id for item in datasets.split_by_document(many_pairs(50), 0.2, 13)[0]}
+    held_out = {item.document_id for item in datasets.split_by_document(many_pairs(53), 0.2, 13)[1]}
+    assert len(held_out & before - {""}) <= 1
+
+
 def test_what_is_saved_is_loaded_again(tmp_path: Path) -> None:
     pairs = [
         QAPair(

@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from core.bootstrap import Inhouse
 from core.decision import Decision, Logistic
 from core.errors import ConfigurationError
-from core.models.generators import load_local
+from core.models.generators import LocalGenerator, load_local
+from core.progress import Progress, silent
 from core.settings import (
     AnsweringSettings,
     AssistantSettings,
@@ -20,8 +22,11 @@ from core.settings import (
     ModelSettings,
     Settings,
 )
-from finetune import datasets
+from finetune import datasets, generating
+from finetune.generating import retrain_generating
+from finetune.promotion import Outcome
 from finetune.recipes.causal import train_causal
+from finetune.recipes.recipe import Recipe
 from finetune.registry import Registry
 from finetune.tuning import RetrainReport, retrain
 from tests.finetune.building import SmallInhouse, small_inhouse
@@ -65,9 +70,10 @@ def report(wired: SmallInhouse) -> RetrainReport:
     recipe = wired.settings.data_dir / "recipe.yaml"
     recipe.write_text(
         "learning_rate: 3e-3\nrank: 8\nepochs: 12\nbatch: 8\nevaluations_per_epoch: 1\npatience: 12\n"
+        "report_to: [tensorboard]\n"
     )
     dataset = wired.settings.datasets_dir / "world.jsonl"
-    return retrain(wired, kind="causal", dataset=dataset, recipe=recipe)
+    return retrain(wired, kind="causal", dataset=dataset, recipe=recipe, regress=None)
 
 
 def test_an_adapter_that_declines_what_the_base_made_up_is_promoted(
@@ -80,10 +86,49 @@ def test_an_adapter_that_declines_what_the_base_made_up_is_promoted(
     assert entry is not None
     assert entry.id == report.adapter
     assert entry.recipe["rank"] == 8
+    assert entry.base_hash
+    held_out = {item.id for item in datasets.split_by_document(pairs(), 0.3, 13)[1]}
+    learned = datasets.load(entry.path / datasets.LEARNED)
+    assert learned
+    assert held_out.isdisjoint(item.id for item in learned)
     assert entry.environment.keys() >= {"trl", "peft", "torch"}
     assert str(wired.settings.data_dir.parent) not in (entry.path / "adapter_config.json").read_text()
     assert [path.name for path in wired.settings.adapters_dir.glob(".training-*")] == []
     assert not list((wired.settings.data_dir / "training").glob("*/*"))
+    events = EventAccumulator(str(next((wired.settings.data_dir / "runs" / report.adapter).iterdir())))
+    events.Reload()
+    assert len(events.Scalars("eval/score")) == 12
+
+
+def test_what_reports_but_is_not_installed_is_named(
+    wired: SmallInhouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = generating.find_spec
+    monkeypatch.setattr(generating, "find_spec", lambda name: find(name) if name != "mlflow" else None)
+    with pytest.raises(ConfigurationError, match="pip install mlflow"):
+        retrain_generating(wired, pairs(), kind="causal", recipe=Recipe(report_to=("mlflow",)))
+
+
+@pytest.mark.parametrize(("lost", "promoted"), [(0, True), (4, False)])
+def test_what_is_lost_on_another_handbook_keeps_it_from_serving(
+    wired: SmallInhouse, report: RetrainReport, tmp_path: Path, lost: int, promoted: bool
+) -> None:
+    def regress(
+        inhouse: Inhouse, generator: LocalGenerator, settings: Settings, name: str, progress: Progress
+    ) -> list[Outcome]:
+        wrong = lost if name == "tuned" else 0
+        return [Outcome("answerable", f"d{n % 8}", True, n >= wrong) for n in range(40)]
+
+    models = wired.settings.models
+    settings = wired.settings.model_copy(update={"data_dir": tmp_path, "generator": "transformers"})
+    held_out = datasets.split_by_document(pairs(), 0.3, 13)[1]
+    adapter = Registry(wired.settings.adapters_dir).get(report.adapter).path
+    decided, reason, metrics = generating._measure(
+        wired, settings.model_copy(update={"models": models}), held_out, adapter, Recipe(), regress, silent
+    )
+    assert decided is promoted, reason
+    assert ("another handbook" in reason) is not promoted
+    assert metrics["regression"]["tuned"]["right"] == 1 - lost / 40
 
 
 def test_the_promoted_adapter_serves_the_settings_refusal(wired: SmallInhouse, report: RetrainReport) -> None:

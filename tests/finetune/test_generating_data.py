@@ -18,10 +18,10 @@ from core.types import Evidence, Message
 from finetune.generating_data import Example, ExampleMaker, mix, score, token_f1
 from finetune.recipes.recipe import CAUSAL, Recipe
 from tests.finetune.building import SmallInhouse, small_inhouse
-from tests.finetune.teaching import chunks, pairs, untaught
+from tests.finetune.teaching import TEAMS, chunks, pairs, untaught
 from tests.tiny_models import PURPOSE, settings_for
 
-PAIRS = {pair.id: pair for pair in pairs()}
+PAIRS = {pair.id: pair for pair in pairs(TEAMS[:12])}
 BUDGET = PAIRS["Amber-budget"]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pytest
 
 from core.types import Answer, AnswerType, Citation, Evidence
@@ -84,26 +85,63 @@ def test_the_difference_is_paired_clustered_and_seeded() -> None:
     assert (scattered.mean, scattered.low, scattered.high) == (0.2, 0.2, 0.2)
 
 
+@pytest.mark.parametrize("documents", [1, 2, 5, 6, 12])
+def test_equal_arms_are_hardly_ever_told_apart(documents: int) -> None:
+    draw = np.random.default_rng(3)
+    promoted = 0
+    for run in range(300):
+        hard = draw.random((2, documents)) < 0.4  # a document's questions go wrong together
+        base, tuned = (
+            outcomes([int(draw.random() < (0.3 if wrong else 0.8)) for wrong in side for _ in range(10)])
+            for side in hard
+        )
+        promoted += decide(summary(base), summary(tuned), difference(base, tuned, seed=run))[0]
+    assert promoted <= 300 * 0.025 + 2 * (300 * 0.025) ** 0.5  # one side of 95%, and two standard errors
+
+
 def test_arms_that_answered_different_numbers_of_questions_are_refused() -> None:
     with pytest.raises(ValueError, match="argument 2"):
         difference(outcomes([1, 1]), outcomes([1]), seed=1)
 
 
+CLEAR = Difference(0.1, 0.02, 0.18, 0.01)
 BASE = {"questions": 100.0, "right": 0.6, "over_refusal": 0.05}
 
 
 @pytest.mark.parametrize(
     ("tuned", "gain", "promoted", "said"),
     [
-        ({"right": 0.7, "over_refusal": 0.05}, Difference(0.1, 0.02, 0.18), True, "Promoted: 70.0% of 100"),
-        ({"right": 0.7, "over_refusal": 0.03}, Difference(0.1, 0.02, 0.18), True, "Promoted"),
-        ({"right": 0.7, "over_refusal": 0.0667}, Difference(0.1, 0.02, 0.18), False, "declines 1.7% more"),
-        ({"right": 0.7, "over_refusal": 0.0833}, Difference(0.1, 0.02, 0.18), False, "declines 3.3% more"),
-        ({"right": 0.61, "over_refusal": 0.05}, Difference(0.01, 0.0, 0.03), False, "may be chance"),
-        ({"right": 0.6, "over_refusal": 0.05}, Difference(0.0, 0.0, 0.0), False, "not better"),
-        ({"right": 0.5, "over_refusal": 0.05}, Difference(-0.1, -0.2, 0.0), False, "not better"),
-        ({"right": 0.65, "over_refusal": 0.05}, Difference(0.05, -0.02, 0.12), False, "may be chance"),
-        ({"right": 0.7, "over_refusal": 0.1}, Difference(0.1, 0.02, 0.18), False, "declines 5.0% more"),
+        (
+            {"right": 0.7, "over_refusal": 0.05},
+            CLEAR,
+            True,
+            "Promoted: 70.0% of 100",
+        ),
+        ({"right": 0.7, "over_refusal": 0.03}, CLEAR, True, "Promoted"),
+        (
+            {"right": 0.7, "over_refusal": 0.0667},
+            CLEAR,
+            False,
+            "declines 1.7% more",
+        ),
+        (
+            {"right": 0.7, "over_refusal": 0.0833},
+            CLEAR,
+            False,
+            "declines 3.3% more",
+        ),
+        ({"right": 0.61, "over_refusal": 0.05}, Difference(0.01, 0.0, 0.03, 0.3), False, "may be chance"),
+        ({"right": 0.6, "over_refusal": 0.05}, Difference(0.0, 0.0, 0.0, 0.3), False, "not better"),
+        ({"right": 0.5, "over_refusal": 0.05}, Difference(-0.1, -0.2, 0.0, 0.3), False, "not better"),
+        ({"right": 0.65, "over_refusal": 0.05}, Difference(0.05, -0.02, 0.12, 0.3), False, "may be chance"),
+        ({"right": 0.7, "over_refusal": 0.1}, CLEAR, False, "declines 5.0% more"),
+        ({"right": 0.7, "over_refusal": 0.05}, Difference(0.1, 0.02, 0.18, 0.06), False, "may be chance"),
+        (
+            {"right": 0.7, "over_refusal": 0.05},
+            Difference(0.1, None, None, 0.01),
+            False,
+            "index more documents",
+        ),
     ],
 )
 def test_only_a_better_adapter_that_declines_no_more_is_promoted(

@@ -1,7 +1,8 @@
 """Which arms the bundled questions are asked; how they are asked is tested with `finetune.regression`."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -9,6 +10,8 @@ from core.bootstrap import Inhouse
 from core.models.reader import SHIPPED_ADAPTER
 from core.progress import Progress, silent
 from core.settings import Settings
+from core.types import Answer
+from eval.arms import Arm
 from finetune import regression
 from finetune.promotion import Outcome
 from finetune.registry import Registry
@@ -22,7 +25,11 @@ def add_adapter(settings: Settings, kind: str) -> str:
     return Registry(settings.adapters_dir).add(folder, kind=kind, base="b")
 
 
-def test_readers_are_asked_about_the_other_handbook_and_what_was_lost_is_said(
+def arm(name: str) -> Arm:
+    return Arm(name, lambda question, history: Answer("", "no_answer"))
+
+
+def test_readers_and_models_that_write_are_asked_about_the_other_handbook_and_what_was_lost_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(data_dir=tmp_path)
@@ -33,11 +40,22 @@ def test_readers_are_asked_about_the_other_handbook_and_what_was_lost_is_said(
         return [Outcome("answerable", f"d{n % 10}", n < right, n < right) for n in range(40)]
 
     monkeypatch.setattr(regression, "outcomes_of", outcomes)
-    found = regression_of(Inhouse(settings), ["base", worse, causal, "oracle", "nearest"], silent)
-    assert list(found["arms"]) == ["base", worse]
+
+    def written(
+        inhouse: Any, generator: Any, settings: Settings, name: str, progress: Progress
+    ) -> list[Outcome]:
+        assert (generator, settings.generator) == ("a model", "transformers")
+        return [Outcome("answerable", f"d{n % 10}", True, n < 30) for n in range(40)]
+
+    monkeypatch.setattr(regression, "written_by", written)
+    arms = [arm(name) for name in ("base", worse, "oracle", "nearest")]
+    arms.append(replace(arm(causal), generator=lambda: cast(Any, "a model")))
+    found = regression_of(Inhouse(settings), arms, silent)
+    assert list(found["arms"]) == ["base", worse, causal]
+    assert found["arms"][causal]["right"] == 0.75
     assert (found["arms"]["base"]["right"], found["arms"][worse]["right"]) == (1.0, 0.5)
     assert found["arms"]["base"]["kept"] is True
     assert found["arms"][worse]["kept"] is False
     assert found["arms"][worse]["lost"].startswith("of 40 questions about another handbook it gets 50.0%")
     assert found["arms"][worse]["difference"]["high"] < 0
-    assert list(found["left_out"]) == [causal, "oracle", "nearest"]
+    assert list(found["left_out"]) == ["oracle", "nearest"]

@@ -31,30 +31,30 @@ def pairs(settings: Settings) -> list[QAPair]:
     return made
 
 
-def add_adapter(settings: Settings, data_hash: str) -> str:
+def add_adapter(settings: Settings, learned: list[QAPair], base: str = "shipped") -> str:
     folder = settings.data_dir / "made"
     folder.mkdir()
     (folder / "adapter_model.safetensors").write_bytes(b"x")
-    return Registry(settings.adapters_dir).add(
-        folder, kind="reader", base="b", data_hash=data_hash, recipe=settings.finetune.model_dump()
-    )
+    if learned:
+        datasets.save(folder / datasets.LEARNED, learned)
+    return Registry(settings.adapters_dir).add(folder, kind="reader", base=base)
 
 
-def test_what_an_adapter_learned_is_found_by_the_hash_without_what_was_held_out(
-    settings: Settings, pairs: list[QAPair]
-) -> None:
-    adapter = add_adapter(settings, datasets.data_hash(pairs))
-    held_out = {item.id for item in tuning.split(pairs, settings.finetune).held_out}
-    found = learned_by(settings, ["base", "tuned", "gone", "nearest"], None)
-    assert list(found) == [f"{adapter} learned from generated.jsonl"]
-    (learned,) = found.values()
-    assert {item.id for item in learned} == {item.id for item in pairs} - held_out
-    assert held_out
+def test_what_an_adapter_and_those_before_it_learned_stands_beside_them(settings: Settings) -> None:
+    first = add_adapter(settings, [pair(1)])
+    second = add_adapter(settings, [pair(2), pair(3)], base=first)
+    found = learned_by(settings, ["base", "tuned", second, "gone", "nearest"], None)
+    assert {name: [item.id for item in pairs] for name, pairs in found.items()} == {
+        f"What {second} learned": ["answerable2", "answerable3"],
+        f"What {first} learned": ["answerable1"],
+    }
 
 
-def test_data_that_are_not_here_any_more_are_not_made_up(settings: Settings, pairs: list[QAPair]) -> None:
-    add_adapter(settings, "of other pairs")
-    assert learned_by(settings, ["base", "tuned"], None) == {}
+def test_what_is_not_known_any_more_is_said(settings: Settings) -> None:
+    adapter = add_adapter(settings, [])
+    ((told, pairs),) = learned_by(settings, ["base", "tuned"], None).items()
+    assert told.startswith(f"What {adapter} learned is not known: ")
+    assert pairs == []
 
 
 def test_a_training_file_that_no_adapter_is_known_by_is_compared_with_whole(
@@ -68,11 +68,30 @@ def test_a_training_file_that_no_adapter_is_known_by_is_compared_with_whole(
 def test_the_held_out_questions_are_those_that_tuning_did_not_learn_from(
     settings: Settings, pairs: list[QAPair]
 ) -> None:
-    asked = load_questions(write_held_out(settings)).questions
-    held_out = tuning.split(pairs, settings.finetune).held_out
-    assert {item.id for item in asked} == {item.id for item in held_out if item.kind == "answerable"}
+    questions, training = write_held_out(settings, ["base"])
+    parts = tuning.split(pairs, settings.finetune)
+    asked = {item.id for item in load_questions(questions).questions}
+    assert asked == {item.id for item in parts.held_out if item.kind == "answerable"}
+    assert {item.id for item in datasets.load(training)} == {item.id for item in pairs} - {
+        item.id for item in parts.held_out
+    }
+    assert not {questions.parent, training.parent} & {settings.datasets_dir}  # where `nearest` looks
+
+
+def test_no_document_is_held_out_that_an_arm_has_learned_from(
+    settings: Settings, pairs: list[QAPair]
+) -> None:
+    held_out = [item for item in tuning.split(pairs, settings.finetune).held_out if item.kind == "answerable"]
+    adapter = add_adapter(settings, held_out[:1])
+    questions, _ = write_held_out(settings, ["base", adapter])
+    assert {item.id for item in datasets.load(questions)} == {item.id for item in held_out[1:]}
+
+
+def test_where_all_was_learned_none_are_held_out(settings: Settings, pairs: list[QAPair]) -> None:
+    with pytest.raises(InvalidInputError, match="index more documents"):
+        write_held_out(settings, [add_adapter(settings, pairs)])
 
 
 def test_without_generated_questions_there_are_none_held_out(settings: Settings) -> None:
     with pytest.raises(InvalidInputError, match="generate-qa"):
-        write_held_out(settings)
+        write_held_out(settings, [])

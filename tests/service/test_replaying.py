@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from core.bootstrap import Inhouse
 from core.errors import InvalidInputError
+from core.settings import Settings
 from core.types import Answer, Message
-from eval.arms import Arm, Bench
+from eval.arms import Arm, Bench, adapter_of
 from eval.stored import load_report
+from finetune.registry import Registry
 from service import replaying, retention
 from service.jobs.kinds import KINDS, SCHEDULED
 from service.replaying import Replay
@@ -97,6 +100,23 @@ def test_a_gate_over_a_replay_judges_by_the_log(log: Log) -> None:
     assert failed.reasons[0] == (
         "base, questions right: 75.0% instead of 100.0% (-25.0 points, where 10 may be lost)."
     )
+
+
+def test_the_arm_that_serves_is_the_one_that_is_asked(tmp_path: Path) -> None:
+    def serving(**settings: Any) -> str:
+        return replaying.serving_arm(Inhouse(Settings(data_dir=tmp_path, **settings)))
+
+    assert serving() == "base"
+    for kind in ("reader", "causal"):
+        (tmp_path / "made").mkdir()
+        (tmp_path / "made" / "weights").write_bytes(b"x")
+        registry = Registry(tmp_path / "adapters")
+        registry.activate(registry.add(tmp_path / "made", kind=kind, base="b"))
+    assert serving() == "tuned"
+    assert serving(generator="openai") == "base"  # its adapters are chosen at its endpoint
+    named = {"reader_adapter": str(tmp_path / "mine")}
+    assert serving(models=named) == "base"
+    assert adapter_of(Settings(models=named), "base")[0] == tmp_path / "mine"
 
 
 def test_an_empty_log_is_refused(log: Log) -> None:
