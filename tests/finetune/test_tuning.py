@@ -30,11 +30,14 @@ from tests.finetune.building import SmallInhouse, chunk, small_inhouse
 from tests.finetune.test_datasets import many_pairs
 
 SETTINGS = FinetuneSettings(test_share=0.4, pairs_per_document=4)
-PLACES = ("Arnhem", "Braga", "Cologne", "Delft", "Essen", "Ghent")
+PLACES = (
+    *("Arnhem", "Braga", "Cologne", "Delft", "Essen", "Ghent", "Halle", "Ivrea"),
+    *("Jena", "Kassel", "Lyon", "Malaga", "Nantes", "Oviedo", "Porto"),
+)
 
 
 def offices() -> list[Chunk]:
-    """Six documents alike in form, so that what helps with some helps with the rest."""
+    """Documents alike in form, so that what helps with some helps with the rest."""
     return [
         chunk(
             "| Room | Seats | Floor manager |\n|---|---|---|\n"
@@ -54,6 +57,13 @@ class Backwards:
 
     def score(self, question: str, texts: Sequence[str]) -> list[float]:
         return [-score for score in FakeReranker().score(question, texts)]
+
+
+class Hesitant:
+    """Sees little in anything, so that it declines most of what it is asked."""
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        return [score - 3 for score in FakeReranker().score(question, texts)]
 
 
 class Recipe:
@@ -97,7 +107,7 @@ def run(
 
 
 def test_a_better_adapter_is_registered_and_activated(inhouse: SmallInhouse) -> None:
-    report = run(inhouse, Backwards(), FakeReranker())
+    report = run(inhouse, Hesitant(), FakeReranker())
     assert report.promoted
     assert report.reason.startswith("Promoted")
     assert report.metrics["tuned"]["right"] > report.metrics["base"]["right"]
@@ -249,7 +259,7 @@ def test_an_adapter_that_is_worse_about_another_handbook_does_not_serve(inhouse:
         right = [Outcome("answerable", f"doc{number}", True, True) for number in range(10)]
         return right, [*right[1:], Outcome("answerable", "doc0", True, False)]
 
-    report = run(inhouse, Backwards(), FakeReranker(), regress=forgetful)
+    report = run(inhouse, Hesitant(), FakeReranker(), regress=forgetful)
     assert not report.promoted
     assert "another handbook it gets 10.0% fewer right" in report.reason
     assert report.metrics["regression"]["tuned"]["right"] == 0.9
@@ -297,10 +307,10 @@ def test_a_file_of_another_format_is_tuned_on_as_far_as_the_documents_hold_its_a
     (tmp_path / "qa.csv").write_text("\n".join(lines) + "\n")
     recipe = Recipe()
     report = run(inhouse, FakeReranker(), FakeReranker(), recipe, dataset=tmp_path / "qa.csv")
-    assert report.metrics["pairs"] == {"learned": 4, "aside": 0, "held_out": 2, "ungrounded": 1}
+    assert report.metrics["pairs"] == {"learned": 9, "aside": 0, "held_out": 6, "ungrounded": 1}
     asked = {group.question: group for group in recipe.groups}
     taught = [group for question, group in asked.items() if question in dict(said)]
-    assert len(taught) == 4
+    assert len(taught) == 9
     for group in taught:
         (right,) = group.positives
         assert dict(said)[group.question].split()[0] in right
