@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 from core.errors import SourceError
 from core.index.catalogue import IndexedDocument
@@ -14,6 +16,7 @@ from ingestion.loaders.formats import LOADERS, UNSUPPORTED
 from ingestion.naming import document_id
 from ingestion.sources import FileSource
 
+_LEADS_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # a broken link, or a file that went just now
 _FORMATS = "Markdown, HTML, PDF, DOCX, PPTX, XLSX, CSV, JSON, RST, AsciiDoc, EML and text"
 
 
@@ -54,31 +57,48 @@ def discover(paths: Sequence[Path], known: Iterable[IndexedDocument]) -> Discove
     labels = FolderLabels()
     for scope in scopes:
         root = _root(scope, roots | {other for other in scopes if other.is_dir()})
-        before = len(found) + len(failures)
+        before = len(found) + len(failures) + len(unreadable)
         for path in _files(scope, unreadable):
-            source = path.relative_to(root).as_posix()
             try:
-                if path.is_symlink() and not path.resolve().is_relative_to(root):
-                    failures.append(
-                        Failure(source, "It is a link that leaves the folder; put the file there.")
-                    )
-                    continue
-                source.encode()
-                number = document_id(path)
-                found.setdefault(number, FileSource(number, path, root, source, path.stat(), labels))
-            except UnicodeEncodeError:
-                name = source.encode("utf-8", "replace").decode()
-                failures.append(Failure(name, "Its name is not valid UTF-8; rename it."))
-            except OSError as error:
-                failures.append(Failure(source, f"It cannot be read: {error.strerror}."))
+                source = _source(path, root, labels)
+            except PermissionError:
+                unreadable.append(path.parent)
+                continue
+            if isinstance(source, Failure):
+                failures.append(source)
+            elif source is not None:
+                found.setdefault(source.id, source)
         was_there = any(_below(document.path, (scope,)) for document in documents)
         covered = any(_below(source.path, (scope,)) for source in found.values())
-        if len(found) + len(failures) == before and not was_there and not covered:
+        if len(found) + len(failures) + len(unreadable) == before and not was_there and not covered:
             raise SourceError(f"There is no document in {scope}: it needs files in {_FORMATS}.")
+    locked = tuple(dict.fromkeys(unreadable))
     failures += [
-        Failure(str(folder), "This folder cannot be opened: permission denied.") for folder in unreadable
+        Failure(str(folder), "This folder cannot be opened: permission denied.") for folder in locked
     ]
-    return Discovery(scopes, tuple(found.values()), tuple(failures), tuple(unreadable))
+    return Discovery(scopes, tuple(found.values()), tuple(failures), locked)
+
+
+def _source(path: Path, root: Path, labels: FolderLabels) -> FileSource | Failure | None:
+    """None where no file is, as of a broken link. Raises PermissionError where its folder cannot be entered."""
+    source = path.relative_to(root).as_posix()
+    try:
+        source.encode()
+        stat = path.stat()
+        if not S_ISREG(stat.st_mode):
+            return Failure(source, "It is no file but a pipe, socket or device.")  # reading might never end
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            return Failure(source, "It is a link that leaves the folder; put the file there.")
+    except UnicodeEncodeError:
+        name = source.encode("utf-8", "replace").decode()
+        return Failure(name, "Its name is not valid UTF-8; rename it.")
+    except OSError as error:
+        if error.errno in _LEADS_NOWHERE:
+            return None
+        if isinstance(error, PermissionError) and not path.is_symlink():
+            raise
+        return Failure(source, f"It cannot be read: {error.strerror}.")
+    return FileSource(document_id(path), path, root, source, stat, labels)
 
 
 def _existing(path: Path) -> Path:
@@ -109,7 +129,7 @@ def _files(scope: Path, unreadable: list[Path]) -> Iterator[Path]:
         for name in sorted(names):
             path = Path(folder, name)
             hidden = name.startswith((".", "~$"))
-            if not hidden and path.suffix.lower() in LOADERS.keys() | UNSUPPORTED.keys() and path.exists():
+            if not hidden and path.suffix.lower() in LOADERS.keys() | UNSUPPORTED.keys():
                 yield path
 
 

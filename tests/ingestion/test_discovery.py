@@ -1,8 +1,13 @@
-"""Links: those that leave the folder are named as failures, all others are files like any."""
+"""What is no file like any: links that leave the folder, pipes and locked folders are named as failures."""
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from ingestion.discovery import Discovery, discover
 
@@ -68,3 +73,48 @@ def test_a_file_that_is_asked_for_by_a_link_is_the_file(tmp_path: Path) -> None:
     docs = folder(tmp_path)
     (tmp_path / "link.md").symlink_to(docs / "hr" / "leave.md")
     assert sources(discover([tmp_path / "link.md"], [])) == ["leave.md"]
+
+
+def test_a_pipe_is_named_and_not_read(tmp_path: Path) -> None:
+    docs = folder(tmp_path)
+    os.mkfifo(docs / "pipe.md")
+    found = discover([docs], [])
+    assert sources(found) == ["hr/leave.md"]
+    assert [(failure.source, failure.error) for failure in found.failures] == [
+        ("pipe.md", "It is no file but a pipe, socket or device.")
+    ]
+
+
+@pytest.fixture
+def own_folder() -> Iterator[Path]:
+    """A folder of somebody whom rights hold back, which root is not."""
+    nobody = 65534
+    with tempfile.TemporaryDirectory() as name:
+        if os.geteuid() == 0:
+            os.chown(name, nobody, nobody)
+            os.seteuid(nobody)
+            try:
+                yield Path(name)
+            finally:
+                os.seteuid(0)
+        else:
+            yield Path(name)
+
+
+@pytest.mark.parametrize("rights", [0o644, 0o000])
+def test_a_folder_that_cannot_be_entered_is_named_once_and_keeps_its_documents(
+    own_folder: Path, rights: int
+) -> None:
+    docs = folder(own_folder)
+    (docs / "hr" / "pay.md").write_text("Pay.")
+    (docs / "open.md").write_text("Open.")
+    (docs / "hr").chmod(rights)
+    try:
+        found = discover([docs], [])
+    finally:
+        (docs / "hr").chmod(0o755)
+    assert sources(found) == ["open.md"]
+    assert found.unreadable == (docs / "hr",)
+    assert [(failure.source, failure.error) for failure in found.failures] == [
+        (str(docs / "hr"), "This folder cannot be opened: permission denied.")
+    ]
