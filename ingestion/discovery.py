@@ -80,7 +80,7 @@ def discover(paths: Sequence[Path], known: Iterable[IndexedDocument]) -> Discove
 
 
 def _source(path: Path, root: Path, labels: FolderLabels) -> FileSource | Failure | None:
-    """None where no file is, as of a broken link. Raises PermissionError where its folder cannot be entered."""
+    """None where no file is, as of a broken link. Raises PermissionError where its folder is locked."""
     source = path.relative_to(root).as_posix()
     try:
         source.encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from core.progress import Progress, silent
 from core.settings import Settings
 from core.types import Chunk, Document
 from ingestion.discovery import Discovery, Failure, discover
-from ingestion.sources import RowSource, Source, is_dated
+from ingestion.sources import RowSource, Source, Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,11 @@ def reindex(
 
     A place is a folder, a file, or the URL of database tables (`sqlite:///faq.db?table=faq`) as a string.
 
-    A file that cannot be read is named in the report, its last readable version stays indexed, the rest
-    goes on. `full` reads and embeds everything again; so does a change of embedder or chunking. Raises
-    SourceError where a path is missing or none of its documents can be read, IndexLockedError where another
-    process is indexing; then nothing has changed.
+    A file that cannot be read is named in the report, the rest goes on. Its last readable version stays
+    indexed, unless the labels of its folder have changed or cannot be read. `full` reads and embeds
+    everything again; so does a change of embedder or chunking. Raises SourceError where a path is missing or
+    none of its documents can be read, IndexLockedError where another process is indexing; then nothing has
+    changed.
     """
     started = time.monotonic()
     index = Index.open(settings, embedder_name=embedder.name, dimension=embedder.dimension)
@@ -97,14 +98,14 @@ def reindex(
         index.close()
 
 
-def _tables(places: Iterable[str]) -> dict[str, str]:
-    """URLs of database tables by the name that their rows are indexed under."""
+def _tables(places: Iterable[str]) -> dict[Tables, str]:
+    """The tables that URLs name, with the URL to open their database by."""
     urls = list(places)
     if not urls:
         return {}
     from ingestion.loaders.sql import tables_named
 
-    return {tables_named(url): url for url in urls}
+    return {Tables.of(tables_named(url)): url for url in urls}
 
 
 @dataclass(slots=True)
@@ -129,8 +130,8 @@ class _Run:
         default_factory=Counter
     )  # content hashes of files that went, for those that moved
 
-    def sync(self, discovery: Discovery, tables: Mapping[str, str]) -> None:
-        """`tables` are URLs by the name that their rows are indexed under."""
+    def sync(self, discovery: Discovery, tables: Mapping[Tables, str]) -> None:
+        """`tables` come with the URL to open their database by."""
         known = {document.id: document for document in self.index.documents()}
         self.failed.extend(discovery.failures)
         present = {source.id for source in discovery.sources}
@@ -141,8 +142,8 @@ class _Run:
         for done, source in enumerate(discovery.sources):
             self.progress("indexing", done, len(discovery.sources), self._rate())
             self._take(source, known.get(source.id), settled)
-        for root, url in tables.items():
-            self._sync_rows(root, url, known, settled)
+        for asked, url in tables.items():
+            self._sync_rows(asked, url, known, settled)
         self._flush()
         self.progress("indexing", len(discovery.sources), len(discovery.sources), self._rate())
         self._check_readable(discovery, tables, known.values())
@@ -150,26 +151,28 @@ class _Run:
         self._carry([known[document_id] for document_id in sorted(in_need - settled)])
 
     def _sync_rows(
-        self, root: str, url: str, known: Mapping[str, IndexedDocument], settled: set[str]
+        self, tables: Tables, url: str, known: Mapping[str, IndexedDocument], settled: set[str]
     ) -> None:
-        """A table that cannot be read to its end keeps the rows that were indexed of it."""
+        """Tables that cannot be read to their end keep the rows that were indexed of them."""
         present = set()
         try:
             from ingestion.loaders.sql import rows_of
 
             for done, document in enumerate(rows_of(url, self.settings.ingestion)):
-                self.progress(f"reading {root}", done, 0, self._rate())
+                self.progress(f"reading {tables}", done, 0, self._rate())
                 present.add(document.id)
-                self._take(RowSource(document, root), known.get(document.id), settled)
+                self._take(RowSource(document, tables.root(document)), known.get(document.id), settled)
         except SourceError as error:
-            self.failed.append(Failure(root, error.message))
+            self.failed.append(Failure(str(tables), error.message))
             return
         for before in known.values():
-            if before.root == root and before.id not in present:
+            if tables.covers(before) and before.id not in present:
                 self._forget(before, settled)
 
     def _take(self, source: Source, before: IndexedDocument | None, settled: set[str]) -> None:
+        labels = None  # nobody knows yet who may see it
         try:
+            labels = source.labels()
             if before is not None and self._is_current(source, before):
                 self.unchanged += 1
                 return
@@ -177,8 +180,8 @@ class _Run:
         except SourceError as error:
             empty = isinstance(error, EmptySourceError)
             self.failed.append(Failure(source.source, error.message, empty))
-            if before is not None and empty:
-                self._forget(before, settled)
+            if before is not None and (empty or labels != before.labels):
+                self._forget(before, settled)  # kept, it would go on being found by its old labels
             return
         settled.add(source.id)
         self._count(document, before)
@@ -205,7 +208,7 @@ class _Run:
             return False
         if before.labels != source.labels():
             return False
-        if is_dated(source, before):
+        if source.stat is not None and self.writer.is_dated(before, source.stat):
             return True
         if before.content_hash != source.content_hash():
             return False
@@ -214,8 +217,21 @@ class _Run:
         return True
 
     def _load(self, source: Source) -> tuple[Document, list[Chunk]]:
+        """Raises SourceError whatever is the matter: one odd file must not stop the others."""
+        try:
+            return self._chunked(source)
+        except SourceError:
+            raise
+        except UnicodeEncodeError as error:
+            half = f"U+{ord(error.object[error.start]):04X}"
+            raise SourceError(f"It holds half of a character ({half}); write it anew.") from error
+        except Exception as error:
+            raise SourceError(f"It cannot be cut into passages ({type(error).__name__}: {error}).") from error
+
+    def _chunked(self, source: Source) -> tuple[Document, list[Chunk]]:
         settings = self.settings.ingestion
         document = source.load(settings)
+        (document.title + document.text).encode()  # the stores take no lone surrogates
         from ingestion.chunking import chunk
 
         chunks = chunk(
@@ -282,16 +298,17 @@ class _Run:
         return vectors
 
     def _check_readable(
-        self, discovery: Discovery, tables: Iterable[str], known: Iterable[IndexedDocument]
+        self, discovery: Discovery, tables: Collection[Tables], known: Collection[IndexedDocument]
     ) -> None:
         if (
             self.added
             or self.updated
             or self.unchanged
-            or any(discovery.covers(document) or document.root in tables for document in known)
+            or any(discovery.covers(document) for document in known)
+            or any(asked.covers(document) for document in known for asked in tables)
             or not self.failed  # tables without a row
         ):
             return
         first = self.failed[0]
-        where = ", ".join([*map(str, discovery.scopes), *tables])
+        where = ", ".join(map(str, [*discovery.scopes, *tables]))
         raise SourceError(f"No document in {where} can be read. The first, {first.source}: {first.error}")

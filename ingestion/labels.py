@@ -6,7 +6,8 @@
     groups = ["hr", "managers"]  # only askers in one of these groups find the documents
 
 A key in a deeper folder stands in place of the same key above it. Folders above the indexed one count too, so
-that a part of a labelled folder, indexed alone, keeps its labels.
+that a part of a labelled folder, indexed alone, keeps its labels. A link has the labels of the file that it
+leads to.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote
 
 from core.index.catalogue import IndexedDocument
 from core.settings import IngestionSettings
@@ -56,7 +57,9 @@ class FileSource:
         return str(self.folder)
 
     def labels(self) -> Labels:
-        return self.folder_labels.of(self.path.parent)
+        """Those of the folder that the file lies in, also where a link in another folder leads to it."""
+        path = self.path.resolve() if self.path.is_symlink() else self.path
+        return self.folder_labels.of(path.parent)
 
     def content_hash(self) -> str:
         return content_hash(self.path)
@@ -66,6 +69,34 @@ class FileSource:
 
         document = load(self.path, self.folder, settings)
         return replace(document, labels=self.labels())
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Tables of one database, in whichever order a URL named them. Each is the root of its rows."""
+
+    place: str  # the database's address, without who opens it
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, address: str) -> Tables:
+        """`address` is that of `ingestion.loaders.sql.tables_named`."""
+        place, _, names = address.partition("?table=")
+        return cls(place, tuple(sorted(set(names.split("&table=")))))
+
+    def __str__(self) -> str:
+        return f"{self.place}?{'&'.join(f'table={name}' for name in self.names)}"
+
+    def root(self, row: Document) -> str:
+        return f"{self.place}?table={row.metadata['table']}"
+
+    def covers(self, document: IndexedDocument) -> bool:
+        """True where it is a row of these tables, also of one that shared its root with other tables."""
+        place, _, names = document.root.partition("?table=")
+        if place != self.place:
+            return False
+        shared = "&table=" in names  # as versions did whose roots were whole URLs
+        return (unquote(document.source.split("/")[1]) if shared else names) in self.names
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +123,3 @@ class RowSource:
 
     def load(self, settings: IngestionSettings) -> Document:
         return self.document
-
-
-def is_dated(source: Source, before: IndexedDocument) -> bool:
-    """True where it has the size and date that were noted when it was indexed."""
-    stat = source.stat
-    return stat is not None and (before.size, before.mtime_ns) == (stat.st_size, stat.st_mtime_ns)

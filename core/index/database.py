@@ -2,6 +2,7 @@
 
 meta ── version, fingerprint, build, embedder, dimension, name, chunks, dead
 labels 1 ── n documents 1 ── n chunks
+              documents 1 ── 1 file_changes
 
 Each schema has a file of its own: while a new version of Inhouse builds its index, the one before goes on
 reading the old file, which goes with the first commit.
@@ -36,6 +37,10 @@ CREATE TABLE chunks (
 CREATE INDEX chunks_by_document ON chunks (document_id, ordinal);
 CREATE INDEX chunks_by_digest ON chunks (digest);
 """
+# Only writers read it, so they add it to a file that was made without it.
+_FILE_CHANGES = (
+    "CREATE TABLE IF NOT EXISTS file_changes (document_id TEXT PRIMARY KEY, ctime_ns INTEGER NOT NULL)"
+)
 
 
 def catalogue_path(folder: Path) -> Path:
@@ -91,6 +96,7 @@ class Database:
                 for statement in filter(str.strip, _TABLES.split(";")):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {SCHEMA}")
+            connection.execute(_FILE_CHANGES)
             return connection
 
     def close(self) -> None:

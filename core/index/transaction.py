@@ -29,6 +29,7 @@ class Transaction:
         root: str,
         size: int,
         mtime_ns: int,
+        ctime_ns: int,
         fingerprint: str,
     ) -> set[str]:
         """Writes a document in place of the one with its id; returns the ids of the chunks it replaces."""
@@ -36,6 +37,7 @@ class Transaction:
         origin = (document.id, root, document.source, document.title, document.content_hash, len(chunks))
         row = (*origin, size, mtime_ns, time.time(), fingerprint, self.label(document.labels))
         self._execute(f"INSERT INTO documents VALUES ({','.join('?' * len(row))})", row)
+        self._note_change(document.id, ctime_ns)
         with named_faults(self._path):
             self._connection.executemany(
                 "INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -47,13 +49,26 @@ class Transaction:
         """Deletes a document with its chunks; returns the ids of the chunks."""
         rows = self._execute("SELECT id FROM chunks WHERE document_id = ?", (document_id,)).fetchall()
         self._execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
+        self._execute("DELETE FROM file_changes WHERE document_id = ?", (document_id,))
         self._execute("DELETE FROM documents WHERE id = ?", (document_id,))
         return {chunk_id for (chunk_id,) in rows}
 
-    def touch(self, document_id: str, *, size: int, mtime_ns: int) -> None:
+    def touch(self, document_id: str, *, size: int, mtime_ns: int, ctime_ns: int) -> None:
         """Notes that the file was written again with the same content."""
         statement = "UPDATE documents SET size = ?, mtime_ns = ? WHERE id = ?"
         self._execute(statement, (size, mtime_ns, document_id))
+        self._note_change(document_id, ctime_ns)
+
+    def changed_at(self, document_id: str) -> int:
+        """When the file's content, name or rights changed last, in nanoseconds since 1970; 0 where that was
+        not noted.
+        """
+        statement = "SELECT ctime_ns FROM file_changes WHERE document_id = ?"
+        row = self._execute(statement, (document_id,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def _note_change(self, document_id: str, ctime_ns: int) -> None:
+        self._execute("INSERT OR REPLACE INTO file_changes VALUES (?, ?)", (document_id, ctime_ns))
 
     def label(self, labels: Labels) -> int:
         """The number that stands for the labels in all stores; 0 for no labels at all."""

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import IndexUnavailableError
-from core.index.catalogue import Catalogue
+from core.index.catalogue import Catalogue, IndexedDocument
 from core.index.database import older_catalogues
 from core.index.transaction import Transaction, digest
 from core.index.vectors import ChromaVectors, CollectionMissingError, VectorBuilds
@@ -92,6 +92,7 @@ class Writer:
             root=str(root),
             size=stat.st_size if stat else 0,
             mtime_ns=stat.st_mtime_ns if stat else 0,
+            ctime_ns=stat.st_ctime_ns if stat else 0,
             fingerprint=self._meta["fingerprint"],
         )
         self.carry(chunks, vectors)
@@ -113,7 +114,17 @@ class Writer:
 
     def touch(self, document_id: str, stat: os.stat_result) -> None:
         """Notes a file's new date where its content stayed the same; the version stays too."""
-        self._transaction.touch(document_id, size=stat.st_size, mtime_ns=stat.st_mtime_ns)
+        self._transaction.touch(
+            document_id, size=stat.st_size, mtime_ns=stat.st_mtime_ns, ctime_ns=stat.st_ctime_ns
+        )
+
+    def is_dated(self, document: IndexedDocument, stat: os.stat_result) -> bool:
+        """True where the file has the size and dates that were noted when it was indexed.
+
+        The date of its last change counts beside that of its content, which whoever replaces a file can set.
+        """
+        noted = document.size, document.mtime_ns, self._transaction.changed_at(document.id)
+        return noted == (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
     def note_folders(self, folders: Sequence[Path]) -> None:
         """Notes which folders were indexed as a whole; the version stays."""

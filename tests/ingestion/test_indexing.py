@@ -18,6 +18,7 @@ from core.interfaces import FloatMatrix
 from core.settings import IngestionSettings, Settings
 from core.types import Filters, Labels
 from ingestion.indexing import ReindexReport, reindex
+from ingestion.naming import content_hash
 from tests.fakes import FakeEmbedder
 from tests.ingestion.making import line, pdf
 
@@ -130,7 +131,7 @@ def test_a_file_written_again_with_the_same_content_is_unchanged(place: Workplac
     assert stamps["leave.md"] == 1_000_000_000
 
 
-def test_a_changed_file_of_the_same_size_and_date_is_only_found_by_full(place: Workplace) -> None:
+def test_a_changed_file_of_the_same_size_and_date_is_found_by_full(place: Workplace) -> None:
     path = place.docs / "leave.md"
     place.reindex()
     stat = path.stat()
@@ -450,3 +451,119 @@ def test_a_table_that_cannot_be_read_keeps_its_rows(
     assert (report.documents, report.unread) == (2, 1)
     with pytest.raises(SourceError, match="There is no database file"):
         place.reindex(url.replace("faq.db", "gone.db"))
+
+
+def test_two_tables_are_the_same_in_any_order_and_alone(
+    place: Workplace, faq: tuple[str, sqlite3.Connection]
+) -> None:
+    url, connection = faq
+    connection.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)")
+    connection.execute("INSERT INTO notes VALUES (1, 'Umbrellas stand in the hall.')")
+    database = url.removesuffix("?table=faq")
+    place.reindex(f"{database}?table=faq&table=notes")
+    connection.execute("DELETE FROM faq WHERE id = 1")
+    assert place.reindex(f"{database}?table=notes&table=faq").deleted == 1
+    assert place.open().lexical("canteen", 5) == []
+    connection.execute("DELETE FROM faq WHERE id = 2")
+    report = place.reindex(url)
+    assert (report.deleted, report.documents) == (1, 1)
+    assert place.open().lexical("umbrellas", 5)
+
+
+def test_a_row_that_shared_its_root_with_another_table_goes_with_its_own(
+    place: Workplace, faq: tuple[str, sqlite3.Connection]
+) -> None:
+    url, connection = faq
+    place.reindex(url)
+    index = place.open()
+    old = f"{index.documents()[0].root}&table=notes"
+    with sqlite3.connect(place.settings.index_dir / "catalogue-2.sqlite3") as catalogue:
+        catalogue.execute("UPDATE documents SET root = ?", (old,))
+    connection.execute("DELETE FROM faq WHERE id = 1")
+    report = place.reindex(url)
+    assert (report.deleted, report.unchanged, place.embedder.texts) == (1, 1, [])
+    assert place.sources() == ["faq.db/faq/2"]
+
+
+@pytest.mark.parametrize("written", ["groups = 'hr'", b"\xff"])
+def test_documents_whose_label_file_broke_are_forgotten(place: Workplace, written: str | bytes) -> None:
+    place.reindex()
+    place.write("hr/.inhouse.toml", written)
+    report = place.reindex()
+    assert (report.deleted, [failure.source for failure in report.failed]) == (1, ["hr/pay.txt"])
+    assert place.open().lexical("salaries", 5) == []
+    place.write("hr/.inhouse.toml", "groups = ['hr']")
+    assert place.reindex().added == 1
+    assert place.open().lexical("salaries", 5, Filters(groups=())) == []
+
+
+def test_a_file_that_cannot_be_read_is_not_kept_under_labels_of_before(place: Workplace) -> None:
+    place.reindex()
+    place.write("hr/.inhouse.toml", "groups = ['hr']")
+    place.write("hr/pay.txt", b"Salaries \xff\xfe arrive on the 25th.")
+    report = place.reindex()
+    assert (report.deleted, [failure.source for failure in report.failed]) == (1, ["hr/pay.txt"])
+    assert place.open().lexical("salaries", 5) == []
+    place.assert_stores_agree()
+
+
+def test_a_link_has_the_labels_of_the_file_that_it_leads_to(place: Workplace) -> None:
+    place.write("hr/.inhouse.toml", 'groups = ["hr"]\n')
+    (place.docs / "open").mkdir()
+    (place.docs / "open" / "pay.txt").symlink_to(Path("..") / "hr" / "pay.txt")
+    place.reindex()
+    labels = {document.source: document.labels for document in place.open().documents()}
+    assert labels["open/pay.txt"] == labels["hr/pay.txt"] == Labels(groups=("hr",))
+    assert place.open().lexical("salaries", 5, Filters(groups=())) == []
+
+
+def test_a_file_put_in_the_place_of_another_of_the_same_size_and_date_is_found(place: Workplace) -> None:
+    path = place.docs / "leave.md"
+    place.reindex()
+    stat = path.stat()
+    other = place.write("leave.new", path.read_text().replace("sixteen", "another"))
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    other.replace(path)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    assert place.reindex().updated == 1
+    assert place.open().lexical("sixteen", 5) == []
+
+
+def test_an_index_without_the_dates_of_changes_reads_each_file_once(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.reindex()
+    with sqlite3.connect(place.settings.index_dir / "catalogue-2.sqlite3") as catalogue:
+        catalogue.execute("DROP TABLE file_changes")
+    read: list[Path] = []
+    monkeypatch.setattr(
+        "ingestion.sources.content_hash", lambda path: read.append(path) or content_hash(path)
+    )
+    report = place.reindex()
+    assert (report.unchanged, report.index_version, len(read)) == (3, 1, 3)
+    assert (place.reindex().unchanged, len(read)) == (3, 3)
+
+
+def test_half_of_a_character_is_a_fault_of_its_file_alone(place: Workplace) -> None:
+    place.write("cut.md", '---\ntitle: "Cut \\uD83D off"\n---\n\nText.\n')
+    place.write("cut.json", '{"note": "cut \\ud83d off"}')
+    report = place.reindex()
+    assert report.added >= 3
+    assert {failure.source for failure in report.failed} <= {"cut.md", "cut.json"}
+    assert place.open().lexical("salaries", 5)
+
+
+def test_a_document_that_cannot_be_cut_is_a_fault_of_its_file_alone(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count_tokens(text: str) -> int:
+        if "Salaries" in text:
+            raise TypeError("TextInputSequence must be str")
+        return len(text.split())
+
+    monkeypatch.setattr(place.embedder, "count_tokens", count_tokens)
+    report = place.reindex()
+    assert [(failure.source, failure.error) for failure in report.failed] == [
+        ("hr/pay.txt", "It cannot be cut into passages (TypeError: TextInputSequence must be str).")
+    ]
+    assert place.sources() == ["leave.md", "prices.csv"]
