@@ -272,7 +272,7 @@ def _citations(draft: Draft, reading: Reading) -> tuple[Citation, ...]:
                 _own_words(scored.unit, chunk),
                 round(sigmoid(scored.logit), 4),
                 tuple(twin.source for twin in hit.twins if scored.unit.text in twin.text),
-                chunk.metadata.get("page"),
+                chunk.page_at(scored.unit.start),
             )
         )
     return tuple(found)

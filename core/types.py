@@ -105,6 +105,14 @@ class Chunk:
         """The heading path as people read it: `Leave > Parental leave`."""
         return " > ".join(self.headings)
 
+    def page_at(self, position: int) -> int | None:
+        """The page, from 1, that a position in the text is on; None where the source has no pages."""
+        page: int | None = self.metadata.get("page")
+        for start, following in self.metadata.get("page_breaks", ()):
+            if start <= position:
+                page = following
+        return page
+
     @property
     def searched(self) -> str:
         """What stands for the chunk in both searches: title, headings and text, without Markdown marks."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import Any
 
 from core.types import Chunk, Document, Labels
 from ingestion.spans import CountTokens, Span, SpannedText
@@ -30,19 +31,25 @@ def chunk(
     targets do not. Only code may be longer, up to twice. Each line of a chunk is part of a document's line.
     """
     text, found = SpannedText(document.text, count_tokens), list[Chunk]()
-    page_starts: Sequence[int] = document.metadata.get("page_starts", ())
+    pages = [text.line_start(line) for line in document.metadata.get("page_starts", ())]
     found_sections = sections(text, document.title, count_tokens(document.title), max_tokens)
     for section in _merged(found_sections, max_tokens):
         for pieces in _packed(section, text, overlap_sentences):
             spans = list(_spans(pieces))
             tokens = section.heading_tokens + sum(span.tokens for span, _ in spans)
-            page = _page(document.text, pieces[0].span.start, page_starts)
-            found.append(_chunk(document, section.path, _rendered(text, spans), len(found), tokens, page))
+            rendered, placed = _rendered(text, spans)
+            metadata = _paged(placed, pages)
+            found.append(_chunk(document, section.path, rendered, len(found), tokens, metadata))
     return found
 
 
 def _chunk(
-    document: Document, path: tuple[str, ...], text: str, ordinal: int, tokens: int, page: int | None
+    document: Document,
+    path: tuple[str, ...],
+    text: str,
+    ordinal: int,
+    tokens: int,
+    metadata: Mapping[str, Any],
 ) -> Chunk:
     # Whatever is stored with the vector is part of the id: the same id always means the same vector.
     embedded = "\n".join((document.title, *path, text))
@@ -58,15 +65,26 @@ def _chunk(
         text=text,
         ordinal=ordinal,
         tokens=tokens,
-        metadata=({} if page is None else {"page": page})
-        | ({"rewritten": True} if document.metadata.get("rewritten") else {}),
+        metadata={**metadata, **({"rewritten": True} if document.metadata.get("rewritten") else {})},
         labels=document.labels,
     )
 
 
-def _page(text: str, start: int, page_starts: Sequence[int]) -> int | None:
-    """The page, from 1, that a position is on; `page_starts` are the lines, from 0, where the pages begin."""
-    return bisect_right(page_starts, text.count("\n", 0, start)) if page_starts else None
+def _paged(placed: Iterable[tuple[int, Span]], pages: Sequence[int]) -> dict[str, Any]:
+    """`page`, from 1, where a chunk begins, and `page_breaks`, where others begin in it: [position, page].
+
+    `placed` are its spans by their position in it, `pages` where the document's pages begin.
+    """
+    if not pages:
+        return {}
+    found: list[list[int]] = []
+    for position, span in placed:
+        within = pages[bisect_right(pages, span.start) : bisect_left(pages, span.end)]
+        for start in (span.start, *within):
+            page = bisect_right(pages, start)
+            if not found or found[-1][1] != page:
+                found.append([position + start - span.start, page])
+    return {"page": found[0][1], **({"page_breaks": found[1:]} if found[1:] else {})}
 
 
 # Sections
@@ -83,7 +101,7 @@ def _merged(found: Sequence[Section], max_tokens: int) -> list[Section]:
     for parent, run in groupby(filled, lambda section: _sharing(section, parents, max_tokens)):
         members = list(run)
         if parent is None:
-            result.extend(members)
+            result.extend(_joined([section]) for section in members)
         else:
             result.extend(_joined(group) for group in _shares(members, max_tokens // _SHARED))
     return result
@@ -98,7 +116,8 @@ def _sharing(section: Section, parents: set[tuple[str, ...]], max_tokens: int) -
 def _shares(members: Sequence[Section], room: int) -> Iterator[list[Section]]:
     group: list[Section] = []
     for section in members:
-        if group and sum(_with_heading(other) for other in (*group, section)) > room:
+        misplaced = group and section.bare and not group[-1].bare  # it would read as part of the other
+        if misplaced or (group and sum(_with_heading(other) for other in (*group, section)) > room):
             yield group
             group = []
         group.append(section)
@@ -110,12 +129,15 @@ def _with_heading(section: Section) -> int:
 
 
 def _joined(group: Sequence[Section]) -> Section:
-    """One section under the parent's path, with the members' heading lines in its text."""
-    if len(group) == 1:
+    """One section under the parent's path, with the members' heading lines in its text.
+
+    A heading that is all of its section stands there as a sentence.
+    """
+    if len(group) == 1 and not group[0].bare:
         return group[0]
     pieces: list[Piece] = []
     for section in group:
-        if section.heading and section.pieces[0].span != section.heading:
+        if section.heading and not section.bare and section.pieces[0].span != section.heading:
             pieces.append(Piece(section.heading))
         pieces.extend(section.pieces)
     return replace(group[0], path=group[0].path[:-1], pieces=pieces)
@@ -166,14 +188,21 @@ def _spans(pieces: Iterable[Piece]) -> Iterator[tuple[Span, bool]]:
         yield piece.span, piece.tight
 
 
-def _rendered(text: SpannedText, spans: Iterable[tuple[Span, bool]]) -> str:
-    """Spans that are neighbours in the document keep the white space between them."""
-    parts: list[str] = []
+def _rendered(text: SpannedText, spans: Iterable[tuple[Span, bool]]) -> tuple[str, list[tuple[int, Span]]]:
+    """A chunk's text, and where in it each span begins.
+
+    Spans that are neighbours in the document keep the white space between them.
+    """
+    rendered = ""
+    placed: list[tuple[int, Span]] = []
     end = -1
     for span, tight in spans:
         between = text.text[end : span.start] if 0 <= end <= span.start else "-"
-        if parts:
-            parts.append(between if not between.strip() else "\n" if tight else "\n\n")
-        parts.append(text.of(span))
+        if placed:
+            rendered += between if not between.strip() else "\n" if tight else "\n\n"
+        placed.append((len(rendered), span))
+        rendered += text.of(span)
         end = span.end
-    return "".join(parts).strip("\n")
+    stripped = rendered.strip("\n")
+    cut = len(rendered) - len(rendered.lstrip("\n"))
+    return stripped, [(max(0, position - cut), span) for position, span in placed]

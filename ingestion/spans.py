@@ -45,6 +45,10 @@ class SpannedText:
             last -= 1
         return self.span(self._line_starts[first], self._line_starts[last] - 1)
 
+    def line_start(self, number: int) -> int:
+        """Where a line begins; the end of the text where it has no such line."""
+        return self._line_starts[number] if number < len(self._line_starts) else len(self.text)
+
     def of(self, span: Span) -> str:
         return self.text[span.start : span.end]
 

@@ -42,6 +42,7 @@ class Section:
     limit: int  # tokens that a chunk of it may have besides title and headings
     heading_tokens: int
     pieces: list[Piece] = field(default_factory=list)
+    bare: bool = False  # its heading is all that it says, and stands in its pieces
 
     @property
     def tokens(self) -> int:
@@ -74,7 +75,27 @@ def sections(text: SpannedText, title: str, title_tokens: int, max_tokens: int) 
         contents.append([])
     for section, nodes in zip(found, contents, strict=True):
         section.pieces = _Blocks(text, section.limit).pieces(nodes)
+    if any(section.pieces for section in found):
+        _keep_bare_headings(found, text)
     return found
+
+
+def _keep_bare_headings(found: Sequence[Section], text: SpannedText) -> None:
+    """A heading with nothing below it, as of a slide that is only a title, becomes its section's piece."""
+    for section, following in zip_longest(found, found[1:]):
+        has_parts = following is not None and len(following.path) > len(section.path)
+        if section.heading and section.path and not section.pieces and not has_parts:
+            section.bare = True
+            section.pieces = [Piece(_words(section.heading, text), prose=True)]
+
+
+def _words(heading: Span, text: SpannedText) -> Span:
+    """The heading without its marks or its underline, so that it reads as a sentence."""
+    source = text.of(heading)
+    marks = re.match(r"[ #]*", source)
+    start = heading.start + (marks.end() if marks else 0)
+    underline = re.search(r"\n *(?:=+|-+)\s*$", source)
+    return text.span(start, heading.start + underline.start() if underline else heading.end)
 
 
 def _section(heading: Span | None, path: tuple[str, ...], tokens: int, max_tokens: int) -> Section:
@@ -230,5 +251,4 @@ class _Blocks:
 
     def _span(self, node: SyntaxTreeNode) -> Span:
         span = self.text.lines(*_range(node))
-        marks = re.match(r"[ #]*", self.text.of(span)) if node.type == "heading" else None
-        return self.text.span(span.start + marks.end(), span.end) if marks else span
+        return _words(span, self.text) if node.type == "heading" else span

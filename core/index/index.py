@@ -30,7 +30,7 @@ from core.index.writer import Writer, words_folder
 from core.settings import Settings
 from core.types import EVERYTHING, Chunk, Filters
 
-_CHUNKING = 3  # raise it when chunks of the same text come out differently
+_CHUNKING = 4  # raise it when chunks of the same text come out differently
 _Found = TypeVar("_Found")
 _OVERFETCH = 4  # hits asked for, for each that is wanted, where labels may leave some out
 

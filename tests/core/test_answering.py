@@ -106,6 +106,18 @@ def test_a_table_row_is_quoted_as_it_stands_and_read_with_its_columns(
     assert answer.citations[0].quote == "| Dinner | €35 |"
 
 
+def test_a_quote_is_cited_on_its_own_page(index: Index, answerer: Answerer) -> None:
+    text = "Visitors park behind the gate.\n\nBicycles stand in the yard."
+    breaks = {"page": 2, "page_breaks": [[text.index("Bicycles"), 3]]}
+    with index.writer() as writer:
+        chunk = Chunk("a-0", "a", "a.pdf", "Parking", (), text, 0, metadata=breaks)
+        document = Document("a", "a.pdf", "Parking", text, content_hash="a")
+        writer.put(document, [chunk], FakeEmbedder().embed([text]))
+        writer.commit()
+    assert answerer.answer("where do bicycles stand").citations[0].page == 3
+    assert answerer.answer("where do visitors park").citations[0].page == 2
+
+
 def test_a_question_that_the_passages_do_not_hold_is_declined_with_the_purpose(
     index: Index, answerer: Answerer
 ) -> None:

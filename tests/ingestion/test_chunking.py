@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.types import Chunk, Document
-from core.units import plain
+from core.units import plain, split_units
 from ingestion.chunking import chunk
 from ingestion.loaders.loading import load
 
@@ -207,6 +207,40 @@ def test_fragments_of_syntax_do_no_harm(text: str) -> None:
 def test_chunks_of_paged_documents_know_their_page() -> None:
     found = chunks("## A\n\none\n\n## B?\n\ntwo", page_starts=[0, 4])
     assert [dict(passage.metadata) for passage in found] == [{"page": 1}, {"page": 2}]
+
+
+def test_a_chunk_of_several_pages_knows_where_each_begins() -> None:
+    (passage,) = chunks("one\n\ntwo\nthree\n\n## A\n\nfour", page_starts=[0, 3, 3, 5], limit=200)[:1]
+    pages = {word: passage.page_at(passage.text.index(word)) for word in ("one", "two", "three")}
+    assert pages == {"one": 1, "two": 1, "three": 3}
+    assert passage.metadata["page_breaks"] == [[9, 3]]
+
+
+def test_what_a_chunk_repeats_is_on_the_page_where_it_stands() -> None:
+    items = "\n".join(f"- item{number} {words(f'w{number}x', 12)}" for number in range(8))
+    found = chunks(f"Please remember:\n\n{items}", page_starts=[0, 4])
+    assert {passage.page_at(0) for passage in found} == {1}
+    assert found[-1].page_at(found[-1].text.index("item7")) == 2
+
+
+def test_a_heading_with_nothing_below_it_is_a_sentence() -> None:
+    text = (
+        "# Visitors\n\nIntro.\n\n## Parking is free for two hours\n\n## Badges\n\nBadges are worn.\n\n"
+        "## They are blue\n---\n\n## Long\n\n" + words("a", 20) + "\n\nThe end\n---"
+    )
+    found = chunks(text, title="Visitors")
+    assert [(passage.headings, passage.text) for passage in found] == [
+        ((), "Intro."),
+        ((), "Parking is free for two hours\n\n## Badges\n\nBadges are worn."),
+        ((), "They are blue"),
+        (("Long",), words("a", 20)),
+        ((), "The end"),
+    ]
+    assert "Parking is free for two hours" in [unit.text for unit in split_units(found[1].text)]
+
+
+def test_a_heading_above_others_or_a_title_is_no_sentence() -> None:
+    assert [passage.text for passage in chunks("# Guide\n\n## Leave\n\n### Parents\n\nOne.")] == ["One."]
 
 
 def test_every_example_document_becomes_verbatim_chunks_of_the_right_size() -> None:

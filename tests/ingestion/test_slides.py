@@ -13,6 +13,7 @@ from pptx.enum.chart import XL_CHART_TYPE
 from pptx.opc.constants import RELATIONSHIP_TYPE
 from pptx.util import Inches
 
+from core.units import split_units
 from ingestion.chunking import chunk
 from ingestion.loaders.slides import SlidesLoader
 from tests.ingestion.making import loaded, refusal, saved, with_parts
@@ -81,6 +82,23 @@ def test_a_hidden_slide_is_left_out_and_pages_are_slide_numbers(tmp_path: Path) 
     found = chunk(document, count_tokens=lambda words: len(words.split()), max_tokens=50, overlap_sentences=1)
     pages = {passage.headings: passage.metadata["page"] for passage in found}
     assert pages == {(): 1, ("Your first week",): 2, ("Leaving",): 5}
+
+
+def test_slides_that_share_a_chunk_keep_their_numbers(tmp_path: Path) -> None:
+    deck = onboarding()
+    for title, words in (("Parking", "Free for staff."), ("Lunch", "It costs 4 euros.")):
+        slide(deck, 1, title).placeholders[1].text = words
+    slide(deck, 5, "Revenue grew by a tenth")
+    document = loaded(tmp_path, "deck.pptx", saved(deck))
+    found = chunk(
+        document, count_tokens=lambda words: len(words.split()), max_tokens=200, overlap_sentences=1
+    )
+    pages = {
+        unit.text: passage.page_at(unit.start) for passage in found for unit in split_units(passage.text)
+    }
+    assert len(found) < 5
+    expected = {"Free for staff.": 3, "It costs 4 euros.": 4, "Revenue grew by a tenth": 5}
+    assert {text: page for text, page in pages.items() if text in expected} == expected
 
 
 def test_slides_with_the_same_title_are_one_section() -> None:
