@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from core.units import plain
+from core.units import composed, plain
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -116,7 +116,7 @@ class Chunk:
     @property
     def searched(self) -> str:
         """What stands for the chunk in both searches: title, headings and text, without Markdown marks."""
-        return "\n".join(part for part in (self.title, self.heading, plain(self.text)) if part)
+        return "\n".join(part for part in (composed(self.title), self.heading, plain(self.text)) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
+
+from core.markup import without_tags
 
 UnitKind = Literal["sentence", "item", "row", "code"]
 
@@ -27,7 +30,6 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _REFERENCE = re.compile(r"\[([^\]]*)\]\[[^\]]*\]")
-_TAG = re.compile(r"</?[a-zA-Z][^>]{0,300}>")
 # Blanks, not white space: a pattern that may cross line ends takes cubic time on a run of empty lines.
 _RULE = re.compile(
     r"^[ \t]*(?:\|[ \t]*)?:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*(?:\|[ \t]*)?$", re.MULTILINE
@@ -38,7 +40,7 @@ _STRONG = re.compile(r"\*\*|__|~~|`+")
 _EMPHASIS = re.compile(r"(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
 _ATTRIBUTES = re.compile(r"\s*\{[#.:][^}]*\}")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+.!|>-])")
-_INVISIBLE = re.compile("[\u200b-\u200d\ufeff]")
+_INVISIBLE = re.compile(r"\u00ad[ \t]*\n?[ \t]*|[\u200b-\u200d\ufeff]")  # a soft hyphen's word goes on
 _LONG_ITEM_WORDS = 45
 _FAQ_MARK = re.compile(r"^(?:A|Answer)\s*[:.]\s+")
 
@@ -72,7 +74,7 @@ class Unit:
 
 def plain(text: str) -> str:
     """Markdown as a person reads it: no marks, no link targets, no tags; white space folded to single
-    blanks.
+    blanks, letters `composed`.
     """
     # Each pattern is tried only where its sign is in the text: most passages have few of them.
     if "<" in text:
@@ -82,7 +84,7 @@ def plain(text: str) -> str:
         text = _LINK.sub(r"\1", text)
         text = _REFERENCE.sub(r"\1", text)
     if "<" in text:
-        text = _TAG.sub(" ", text)
+        text = without_tags(text)
     if "--" in text:
         text = _RULE.sub(" ", text)
     if "#" in text or ">" in text:
@@ -96,8 +98,12 @@ def plain(text: str) -> str:
     if "\\" in text:
         text = _ESCAPED.sub(r"\1", text)
     text = html.unescape(text).replace("|", " | ")
-    text = _INVISIBLE.sub("", text)
-    return " ".join(text.split()).strip(" |")
+    return " ".join(composed(text).split()).strip(" |")
+
+
+def composed(text: str) -> str:
+    """As texts are searched and compared: a letter and its accent as one, nothing invisible within words."""
+    return text if text.isascii() else unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
 
 
 def split_sentences(text: str) -> list[str]:

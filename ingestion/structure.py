@@ -18,7 +18,9 @@ from markdown_it.tree import SyntaxTreeNode
 from core.units import plain
 from ingestion.spans import Span, SpannedText
 
-_UNSEEN = re.compile(r"\s*<(style|script|iframe|svg|video|object)\b", re.IGNORECASE)
+_UNSEEN = re.compile(  # up to its end, or to that of the block where it has none
+    r"\s*<(style|script|iframe|svg|video|object)\b(?:[^>]*/>|.*?</\1\s*>|.*)", re.IGNORECASE | re.DOTALL
+)
 _LISTS = ("bullet_list", "ordered_list")
 _SHORT_LEAD = 30  # tokens of a paragraph that counts as a list's lead-in without ending in a colon
 _LONGEST_HEADING = 20  # words
@@ -242,13 +244,21 @@ class _Blocks:
     def _is_seen(self, node: SyntaxTreeNode) -> bool:
         if node.type == "hr":
             return False
-        source = self.text.of(self._span(node))
-        hidden = node.type == "html_block" and _UNSEEN.match(source)
-        return not hidden and re.search(r"\w", plain(source)) is not None
+        return re.search(r"\w", plain(self.text.of(self._span(node)))) is not None
 
     def _fits(self, span: Span, leads: tuple[Span, ...]) -> bool:
         return span.tokens + sum(lead.tokens for lead in leads) <= self.limit
 
     def _span(self, node: SyntaxTreeNode) -> Span:
         span = self.text.lines(*_range(node))
-        return _words(span, self.text) if node.type == "heading" else span
+        if node.type == "heading":
+            return _words(span, self.text)
+        return self._seen(span) if node.type == "html_block" else span
+
+    def _seen(self, span: Span) -> Span:
+        """What of a block of HTML follows the elements at its start that no reader sees."""
+        source, start = self.text.of(span), 0
+        while unseen := _UNSEEN.match(source, start):
+            start = unseen.end()
+        blank = re.compile(r"\s*").match(source, start) if start else None
+        return self.text.span(span.start + blank.end(), span.end) if blank else span

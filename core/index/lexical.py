@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from core.units import composed
+
 _MOST_TERMS = 64
 _MOST_CODES = 200
 _LONGEST_CODE = 64  # characters
@@ -30,7 +32,7 @@ def search_terms(question: str) -> list[str]:
     >>> search_terms("What's the notice period, and who's in charge?")
     ['notice', 'period', 'charge']
     """
-    distinct = list(dict.fromkeys(_WORD.findall(question.lower())))
+    distinct = list(dict.fromkeys(_WORD.findall(composed(question).lower())))
     telling = [word for word in distinct if word not in STOP_WORDS]
     return (telling or distinct)[:_MOST_TERMS]
 
@@ -41,5 +43,5 @@ def codes(text: str) -> list[str]:
     >>> codes("Error ERR-4711 since v2.3.1, page 12.")
     ['err-4711', 'v2.3.1']
     """
-    found = (code.lower() for code in _CODE.findall(text) if len(code) <= _LONGEST_CODE)
+    found = (code.lower() for code in _CODE.findall(composed(text)) if len(code) <= _LONGEST_CODE)
     return list(dict.fromkeys(found))[:_MOST_CODES]

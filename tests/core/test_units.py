@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from core.units import plain, split_sentences, split_units
@@ -77,3 +79,48 @@ def test_a_long_item_is_cut_into_its_sentences() -> None:
 )
 def test_plain_text_has_no_marks(markdown: str, text: str) -> None:
     assert plain(markdown) == text
+
+
+@pytest.mark.parametrize(
+    ("markdown", "text"),
+    [
+        ("Write to <hr@acme.com> by Friday.", "Write to hr@acme.com by Friday."),
+        ("See <https://acme.com/a_b>.", "See https://acme.com/a_b."),
+        ("Run `tool <folder> --to <target>`.", "Run tool <folder> --to <target>."),
+        ("Copy <file> to <folder name>.", "Copy <file> to <folder name>."),
+        ("Use `<b>` for bold.", "Use <b> for bold."),
+        ("Less <p\nclass='a > b' hidden>is</p> more<BR>now", "Less is more now"),
+        ('<TabItem value="mac">Press it.</TabItem>', "Press it."),
+        ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
+    ],
+)
+def test_only_tags_are_taken_for_tags(markdown: str, text: str) -> None:
+    assert plain(markdown) == text
+
+
+@pytest.mark.parametrize(
+    "markdown",
+    [
+        "Never paste `<script src=x>` there.",
+        "Never paste <img/src=x onerror=f()//<p>there.",
+        "Never paste <odd onmouseover=f()> there.",
+        "Never paste <details/open/ontoggle=f()> there.",
+    ],
+)
+def test_what_a_page_would_load_is_not_shown_however_it_is_written(markdown: str) -> None:
+    assert plain(markdown) == "Never paste there."
+
+
+@pytest.mark.parametrize("text", ["<a x", "`", "` <a", '<a x="', "<a@", "<a:", "</", "``a`", '<x a="b" '])
+def test_markup_without_end_takes_no_time(text: str) -> None:
+    started = time.perf_counter()
+    plain(text * 5000)
+    assert time.perf_counter() - started < 2
+
+
+def test_letters_are_compared_composed_and_quoted_as_they_stand() -> None:
+    passage = "Der Ur\u00adlaub ist lang. Die Gro\u0308\u00dfe der Mit\u00ad\narbeiter z\u00e4hlt."
+    assert plain(passage) == "Der Urlaub ist lang. Die Gr\u00f6\u00dfe der Mitarbeiter z\u00e4hlt."
+    units = split_units(passage)
+    assert [unit.text in passage for unit in units] == [True, True]
+    assert units[0].readable() == "Der Urlaub ist lang."

@@ -198,6 +198,21 @@ def test_what_no_reader_sees_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
+    "hidden",
+    [
+        "<iframe src='x'></iframe>",
+        "<video src='x'>\nno video\n</video>",
+        "<svg>\n<path d='1'/>\n</svg><iframe\nsrc='x'/>",
+        "<style>\n.a {}\n\n.b {}\n</style>",
+    ],
+)
+def test_the_text_below_what_no_reader_sees_is_kept(hidden: str) -> None:
+    assert [passage.text for passage in chunks(f"{hidden}\nThe limit is **30** days.\n\nMore.")] == [
+        "The limit is **30** days.\n\nMore."
+    ]
+
+
+@pytest.mark.parametrize(
     "text", ["", "\n\n", "***", "|", "- ", "```", "#", ">", "<div>", "[a]: http://x.example"]
 )
 def test_fragments_of_syntax_do_no_harm(text: str) -> None:

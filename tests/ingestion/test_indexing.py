@@ -544,6 +544,18 @@ def test_an_index_without_the_dates_of_changes_reads_each_file_once(
     assert (place.reindex().unchanged, len(read)) == (3, 3)
 
 
+def test_a_word_is_found_however_its_letters_are_written(place: Workplace) -> None:
+    place.write("a.html", "<html><body><p>Der Ur&shy;laubs&shy;anspruch ist hoch.</p></body></html>")
+    place.write("b.md", "# Gro\u0308\u00dfe\n\nDie Gro\u0308\u00dfe za\u0308hlt, not the rest.")
+    place.write("Ga\u0308ste.txt", "They sign at the gate.")
+    place.reindex()
+    index = place.open()
+    for word, source in (("Urlaubsanspruch", "a.html"), ("z\u00e4hlt", "b.md"), ("za\u0308hlt", "b.md")):
+        (found,) = index.chunks(chunk_id for chunk_id, _ in index.lexical(word, 5)).values()
+        assert found.source == source
+    assert index.lexical("G\u00e4ste", 5)
+
+
 def test_half_of_a_character_is_a_fault_of_its_file_alone(place: Workplace) -> None:
     place.write("cut.md", '---\ntitle: "Cut \\uD83D off"\n---\n\nText.\n')
     place.write("cut.json", '{"note": "cut \\ud83d off"}')
