@@ -57,7 +57,7 @@ class FolderLabels:
         above = self.of(folder.parent) if folder.parent != folder else Labels()
         path = folder / FILE_NAME
         try:
-            written = tomllib.loads(path.read_text(encoding="utf-8"))
+            written = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # as Notepad writes it
             keys = {**above.to_json(), **_Keys(**written).model_dump(exclude_unset=True)}
         except FileNotFoundError:
             return above

@@ -579,3 +579,10 @@ def test_a_document_that_cannot_be_cut_is_a_fault_of_its_file_alone(
         ("hr/pay.txt", "It cannot be cut into passages (TypeError: TextInputSequence must be str).")
     ]
     assert place.sources() == ["leave.md", "prices.csv"]
+
+
+def test_a_label_file_may_begin_with_a_byte_order_mark(place: Workplace) -> None:
+    place.write("hr/.inhouse.toml", b'\xef\xbb\xbfgroups = ["hr"]\r\n')
+    assert place.reindex().failed == ()
+    labels = {document.source: document.labels for document in place.open().documents()}
+    assert labels["hr/pay.txt"] == Labels(groups=("hr",))
