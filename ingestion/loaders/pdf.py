@@ -12,8 +12,9 @@ from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
 from core.errors import SourceError
 from ingestion.loaders.files import Converted, FileLoader
 from ingestion.loaders.limits import over_limit
+from ingestion.loaders.pdf_furniture import without_furniture
 from ingestion.loaders.pdf_layout import blocks
-from ingestion.loaders.pdf_lines import page_lines, without_furniture
+from ingestion.loaders.pdf_lines import page_lines
 
 _MEANINGLESS_TITLE = re.compile(
     r"untitled|microsoft word|document\d*$|.*\.(docx?|pdf|odt|indd|tex)$", re.IGNORECASE

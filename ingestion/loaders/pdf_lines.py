@@ -1,4 +1,4 @@
-"""The printed lines of a PDF with their places and type sizes, without running headers and footers."""
+"""The printed lines of a PDF with their places and type sizes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from typing import Any
 from pypdf import PageObject
 
 from ingestion.loaders.pdf_grid import Box, Drawing, Grid
-
-_EDGE_LINES = 3  # at the top and at the bottom of a page, where headers and footers stand
-_PAGE_NUMBER = re.compile(r"\W*(page|p\.|seite)?\s*#(\s*(of|/|von)\s*#)?\W*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +81,6 @@ def page_lines(page: PageObject, number: int) -> list[Line]:
     return [line for line in lines if line.text]
 
 
-def without_furniture(pages: Sequence[list[Line]]) -> list[list[Line]]:
-    """The pages without what stands at the edge of at least half of them, and without page numbers."""
-    seen: Counter[str] = Counter()
-    for lines in pages:
-        seen.update({_pattern(line) for line in _edges(lines)})
-    often = {pattern for pattern, times in seen.items() if times >= max(2, len(pages) / 2)}
-    kept = []
-    for lines in pages:
-        edges = {id(line) for line in _edges(lines)}
-        kept.append(
-            [line for line in lines if id(line) not in edges or not _is_furniture(_pattern(line), often)]
-        )
-    return kept
-
-
 def _printed(page: PageObject) -> tuple[list[Fragment], list[Grid]]:
     fragments: list[Fragment] = []
     drawing = Drawing()
@@ -136,17 +118,3 @@ def _place(fragment: Fragment, grids: Sequence[Grid]) -> tuple[int, int, int] | 
 
 def _same_line(last: Fragment, fragment: Fragment) -> bool:
     return abs(last.y - fragment.y) <= 0.3 * max(last.size, fragment.size, 1) and fragment.x >= last.x
-
-
-def _edges(lines: list[Line]) -> list[Line]:
-    ordered = sorted((line for line in lines if not line.rows), key=lambda line: -line.y)
-    return [*ordered[:_EDGE_LINES], *ordered[_EDGE_LINES:][-_EDGE_LINES:]]
-
-
-def _is_furniture(pattern: str, often: set[str]) -> bool:
-    return pattern in often or _PAGE_NUMBER.fullmatch(pattern) is not None
-
-
-def _pattern(line: Line) -> str:
-    """The line with its numbers as #, so that page numbers do not tell running lines apart."""
-    return re.sub(r"\d+", "#", line.text.casefold())
