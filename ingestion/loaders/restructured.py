@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from inspect import cleandoc
+from textwrap import indent
 
 from docutils import nodes
 from docutils.core import publish_doctree, publish_from_doctree
@@ -17,6 +18,7 @@ from ingestion.loaders.files import Converted, FileLoader, decode
 from ingestion.loaders.html_marks import blocks, words_of
 from ingestion.loaders.limits import nested_too_deeply, parsed_html
 
+_LONGEST_LINE = 100_000  # characters; of what a substitution grows to, too
 _SETTINGS = {
     "_disable_config": True,
     "file_insertion_enabled": False,
@@ -24,8 +26,8 @@ _SETTINGS = {
     "report_level": 5,  # nothing is printed
     "halt_level": 5,  # a fault costs its own block, not the document
     "docinfo_xform": False,
+    "line_length_limit": _LONGEST_LINE,
     "syntax_highlight": "none",
-    "line_length_limit": 100_000,  # of what a substitution grows to, too
     "embed_stylesheet": False,
     "stylesheet_path": "",
     "math_output": "LaTeX",
@@ -36,12 +38,22 @@ _SUBSTITUTION = re.compile(r"^[ \t]*\.\. \|([^|\n]+)\| replace::(.*(?:\n[ \t]+\S
 _REFERENCE = re.compile(r"\|([^|\s](?:[^|\n]*[^|\s])?)\|")
 _MOST_GROWN = 200_000  # characters that substitutions may add to a document
 _ROLE = re.compile(r":[\w.:+-]+:`~?!?([^`<]*?)\s*(?:<[^`>]*>)?`")
-_NO_TEXT_DIRECTIVE = re.compile(r"\.\. (?:toctree|auto\w+|index|graphviz|mermaid|uml|literal\w+)::")
+_NO_TEXT_DIRECTIVE = re.compile(
+    r"\.\. (?:toctree|auto\w+|index|graphviz|mermaid|uml|literal\w+|raw|include|image|meta|class|role)::"
+)
+_CODE = re.compile(r"\.\. (?:code|code-block|sourcecode|parsed-literal|math)::")
+_DIRECTIVE = re.compile(r"\.\. [\w:.+-]+?::(?:\s|$)")
+_OPTIONS = re.compile(r"(\A[^\n]*\n)(?:([ \t]+):[\w-]+:.*(?:\n|\Z)(?:\2[ \t]+.*(?:\n|\Z))*)+")
 
 
 class RSTLoader(FileLoader):
     def convert(self, data: bytes) -> Converted:
         text = decode(data)
+        longest = max(map(len, text.split("\n")))
+        if longest > _LONGEST_LINE:  # docutils reads nothing of such a file
+            raise SourceError(
+                f"It has a line of {longest:,} characters; the limit is {_LONGEST_LINE:,}; break it."
+            )
         _check_substitutions(text)
         tree = _tree(text, self.settings)
         html = publish_from_doctree(tree, writer="html5", settings_overrides=dict(_SETTINGS))
@@ -74,11 +86,7 @@ def _tree(text: str, settings: IngestionSettings, depth: int = 1) -> nodes.docum
         raise nested_too_deeply(settings)
     tree = publish_doctree(text, settings_overrides=dict(_SETTINGS))
     for message in list(tree.findall(nodes.system_message)):
-        source = message.next_node(nodes.literal_block)
-        inner: list[nodes.Node] = []
-        if source is not None and "Unknown directive type" in message.astext():
-            inner = list(_tree(_content(source.astext()), settings, depth + 1).children)
-        message.parent.replace(message, inner)
+        message.parent.replace(message, _refused(message, settings, depth))
     for problem in list(tree.findall(nodes.problematic)):
         role = _ROLE.fullmatch(problem.astext())
         problem.parent.replace(problem, nodes.Text(role.group(1) if role else problem.astext()))
@@ -100,14 +108,32 @@ def _tree(text: str, settings: IngestionSettings, depth: int = 1) -> nodes.docum
     return tree
 
 
+def _refused(message: nodes.system_message, settings: IngestionSettings, depth: int) -> list[nodes.Node]:
+    """What is read of a block that docutils refuses: a directive's text, a table as it stands."""
+    source = message.next_node(nodes.literal_block)
+    if source is None:
+        return []
+    block = source.astext()
+    if block.startswith(("=", "+")):
+        return [nodes.literal_block("", block)]
+    if not _DIRECTIVE.match(block):  # a substitution, or a link's target
+        return []
+    plain = _OPTIONS.sub(r"\1", block, count=1)
+    known = "Unknown directive type" not in message.astext()
+    text = plain if known and plain != block else _content(block)
+    return list(_tree(text, settings, depth + 1).children)
+
+
 def _content(directive: str) -> str:
     """What stands in a directive, and its argument where that is text, without its options."""
     first, _, rest = directive.partition("\n")
     if _NO_TEXT_DIRECTIVE.match(first):
         return ""
-    argument = first.split("::", 1)[-1].strip()
+    argument = "" if first.startswith(".. figure::") else first.split("::", 1)[-1].strip()
     body = cleandoc(f"\n{rest}")
     body = re.sub(r"\A(?::[\w-]+:.*\n?)+", "", body)
+    if _CODE.match(first):
+        return f"::\n\n{indent(body, '  ')}" if body.strip() else ""
     return f"{argument}\n\n{body}" if re.search(r"[^\W\d]", argument) else body
 
 

@@ -135,3 +135,39 @@ def test_nesting_without_end_is_named(tmp_path: Path) -> None:
 def test_empty_and_binary_files_are_named(tmp_path: Path) -> None:
     assert refusal(tmp_path, "a.rst", "\n.. only a comment\n") == "It holds no text."
     assert refusal(tmp_path, "b.rst", b"\x00\x01\x02text") == "It is a binary file, not text."
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        (".. code-block:: python\n   :caption: Run\n   :linenos:\n\n   go(\n     1)", "```\ngo(\n  1)\n```"),
+        (".. note::\n   :colour: red\n     or blue\n\n   Never open it.", "Note: Never open it."),
+        (
+            ".. table:: Days\n   :widths: 1 2 3\n\n   ===== ====\n   Site  Days\n   ===== ====\n"
+            "   Rome  25\n   ===== ====",
+            "Days\n\n| Site | Days |\n| --- | --- |\n| Rome | 25 |",
+        ),
+        (
+            ".. list-table:: Sites\n   :header-rows: 1\n\n   * - Site\n     - Days\n   * - Rome",
+            "Sites\n\n- - Site\n  - Days\n- - Rome",
+        ),
+        (
+            "+---+---+\n| a | b |\n+---+--+\n| c | d |\n+---+---+",
+            "```\n+---+---+\n| a | b |\n+---+--+\n| c | d |\n+---+---+\n```",
+        ),
+        (".. figure:: x.png\n   :colour: red\n\n   The plan.", "The plan."),
+        (".. parsed-literal::\n   :colour: red\n\n   go *on*", "```\ngo on\n```"),
+        (".. figure:: x.png\n\n   - The plan.", "- The plan."),
+        (".. raw:: html\n   :colour: red\n\n   <b>x</b>", ""),
+        (".. |x| image:: x.png\n   :colour: red", ""),
+    ],
+)
+def test_blocks_that_docutils_refuses_keep_their_text(block: str, expected: str) -> None:
+    assert text(f"Before.\n\n{block}\n\nAfter.\n") == "\n\n".join(
+        filter(None, ["Before.", expected, "After."])
+    )
+
+
+def test_a_line_over_the_limit_is_named(tmp_path: Path) -> None:
+    refused = refusal(tmp_path, "a.rst", f"Text.\n\n{'word ' * 20_001}\n")
+    assert refused == "It has a line of 100,005 characters; the limit is 100,000; break it."
