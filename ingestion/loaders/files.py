@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document as LangChainDocument
@@ -19,6 +19,12 @@ from ingestion.loaders.limits import nested_too_deeply
 
 DEFAULTS = IngestionSettings()
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_CODE_OR_OPEN_HTML = re.compile(
+    r"^ *(?P<fence>`{3,}|~{3,}).*?(?:^ *(?P=fence)[`~]*[ \t]*$|\Z)"
+    r"|^(?P<before> {0,3}|[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+|>[ \t]?)+)"
+    r"<(?=[!?]|(?:script|style|pre|textarea|iframe|svg|video|object)\b)",
+    re.DOTALL | re.IGNORECASE | re.MULTILINE,
+)
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -41,6 +47,8 @@ class FileLoader(BaseLoader):
     Raises SourceError with the reason where the file cannot be read.
     """
 
+    reads_markdown: ClassVar[bool] = False  # HTML in the text is the author's markup, not words
+
     def __init__(
         self, path: Path | str, data: bytes | None = None, settings: IngestionSettings = DEFAULTS
     ) -> None:
@@ -60,15 +68,38 @@ class FileLoader(BaseLoader):
             raise SourceError(
                 f"It is damaged or not of its format ({type(error).__name__}: {error})."
             ) from error
-        text = converted.text.strip("\n")
+        text = _storable(converted.text).strip("\n")
+        if not self.reads_markdown:
+            text = _without_open_html(text)
         if not re.search(r"\w", text):
             raise EmptySourceError("It holds no text.")
-        title = converted.title.strip() or title_from_name(self.path)
-        metadata = {**converted.metadata, "source": str(self.path), "title": title}
+        title = _storable(converted.title).strip() or title_from_name(self.path)
+        metadata = {**_storable(dict(converted.metadata)), "source": str(self.path), "title": title}
         yield LangChainDocument(page_content=text, metadata=metadata)
 
     @abstractmethod
     def convert(self, data: bytes) -> Converted: ...
+
+
+def _storable(value: Any) -> Any:
+    """Halves of surrogate pairs, which parsers let through and UTF-8 cannot hold, as U+FFFD in all texts."""
+    if isinstance(value, str):
+        return re.sub("[\ud800-\udfff]", "\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return value
+
+
+def _without_open_html(text: str) -> str:
+    """`&lt;` for the sign that would begin an HTML block of Markdown that hides what follows.
+
+    A script, a style or a comment is no text to Markdown; one that is never closed takes the rest along.
+    """
+    return _CODE_OR_OPEN_HTML.sub(
+        lambda match: match.group() if match["fence"] else f"{match['before']}&lt;", text
+    )
 
 
 def decode(data: bytes) -> str:

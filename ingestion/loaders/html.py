@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from core.errors import SourceError
 from core.settings import IngestionSettings
 from ingestion.loaders.files import Converted, FileLoader, decode
 from ingestion.loaders.html_marks import blocks, words_of
 from ingestion.loaders.limits import parsed_html
 
 _DROPPED = (
-    "script, style, nav, footer, header, aside, noscript, template, svg, iframe, form, button, input, select,"
+    "script, style, nav, footer, aside, noscript, template, svg, iframe, button, input, select,"
     " textarea, video, audio, object, canvas, dialog, [hidden], [aria-hidden=true], [role=navigation],"
     " [role=banner], [role=contentinfo], [role=search]"
 )
@@ -39,25 +41,44 @@ def html_markdown(text: str, settings: IngestionSettings) -> str:
 
 
 def content_root(tree: LexborHTMLParser) -> LexborNode | None:
-    """The page's main part without scripts, navigation, headers and footers; an h1 survives its header."""
+    """The page's main part without scripts, navigation, headers and footers; a header's headings stay."""
     mains = tree.css("main, [role=main]")
     articles = tree.css("article")
     root = mains[0] if len(mains) == 1 else articles[0] if len(articles) == 1 else tree.body
     if root is None:
         return None
     for node in root.css(_DROPPED):
-        heading = node.css_first("h1") if node.tag == "header" else None
-        if heading is not None:
-            node.insert_before(heading)
         node.decompose()
+    for header in root.css("header"):
+        for heading in header.css("h1, h2, h3, h4, h5, h6"):
+            header.insert_before(heading)
+        header.decompose()
     return root
 
 
 def _decode(data: bytes) -> str:
+    """By the byte order mark, else as the page declares it, else as UTF-8. Raises SourceError.
+
+    Browsers read what is declared as Latin-1 or ASCII as Windows-1252, and UTF-16 in what a search for ASCII
+    finds as UTF-8 (https://encoding.spec.whatwg.org).
+    """
     declared = _CHARSET.search(data[:2048])
-    if declared is not None and declared.group(1).lower() not in (b"utf-8", b"utf8"):
-        try:
-            return data.decode(declared.group(1).decode("ascii"))
-        except (LookupError, UnicodeDecodeError):
-            pass
-    return decode(data)
+    if declared is None or data.startswith(codecs.BOM_UTF8):
+        return decode(data)
+    try:
+        name = codecs.lookup(declared.group(1).decode("ascii")).name
+    except LookupError:
+        return decode(data)
+    western = name in ("ascii", "iso8859-1", "cp1252")
+    if name.startswith(("utf-8", "utf-16", "utf-32")):
+        return decode(data)
+    try:
+        return data.decode("cp1252" if western else name)
+    except (LookupError, UnicodeError):
+        pass
+    try:
+        return decode(data)
+    except SourceError:
+        if western:
+            return data.decode("cp1252", "replace")
+        raise

@@ -15,6 +15,8 @@ _BLOCK_NAMES = (
 )
 _BLOCKS = frozenset(_BLOCK_NAMES.split())
 _LOOKS_LIKE_MARKDOWN = re.compile(r"(?=#{1,6}\s|[-+*]\s|>|`{3}|~{3})")
+_LOOKS_LIKE_HTML = re.compile(r"<(?=[A-Za-z/!?])")
+_POWER = re.compile(r"[-+−]?\d")
 _LOOKS_LIKE_NUMBERED = re.compile(r"(\d+)(?=[.)]\s)")
 
 
@@ -110,7 +112,14 @@ def inline(node: LexborNode) -> str:
     if node.tag in ("-comment", "img"):
         return ""
     words = "".join(inline(child) for child in node.iter(include_text=True))
+    if node.tag == "sup" and _POWER.match(words) and _follows_a_digit(node):
+        return f"^{words}"  # 10<sup>6</sup> is not 106
     return f"`{words.strip()}`" if node.tag in ("code", "kbd", "samp") and words.strip() else words
+
+
+def _follows_a_digit(node: LexborNode) -> bool:
+    before = node.prev
+    return before is not None and before.tag != "-comment" and (before.text() or "")[-1:].isdigit()
 
 
 def _paragraph(text: str) -> str:
@@ -121,6 +130,7 @@ def _paragraph(text: str) -> str:
 
 def _escaped(line: str) -> str:
     line = _LOOKS_LIKE_MARKDOWN.sub(r"\\", line, count=1) if _LOOKS_LIKE_MARKDOWN.match(line) else line
+    line = _LOOKS_LIKE_HTML.sub("&lt;", line, count=1) if _LOOKS_LIKE_HTML.match(line) else line
     match = _LOOKS_LIKE_NUMBERED.match(line)
     return f"{match.group(1)}\\{line[match.end() :]}" if match else line
 

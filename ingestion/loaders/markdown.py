@@ -23,6 +23,8 @@ _H1 = re.compile(r"^ {0,3}#[ \t]+(.+?)[ \t]*#*[ \t]*$|^ {0,3}(\S.*)\n=+[ \t]*$",
 
 
 class MarkdownLoader(FileLoader):
+    reads_markdown = True
+
     def convert(self, data: bytes) -> Converted:
         text, front = split_front_matter(decode(data))
         title = front.pop("title", None)

@@ -11,6 +11,8 @@ import pytest
 
 from core.errors import EmptySourceError, SourceError
 from core.settings import IngestionSettings
+from core.units import split_units
+from ingestion.chunking import chunk
 from ingestion.loaders.loading import load
 from ingestion.loaders.markdown import MarkdownLoader
 from tests.ingestion.making import line, loaded, pdf, refusal
@@ -90,6 +92,60 @@ def test_byte_order_marks_and_line_ends_are_understood(tmp_path: Path) -> None:
 def test_a_declared_charset_of_html_is_used(tmp_path: Path) -> None:
     page = '<html><meta charset="windows-1252"><body><p>Größe</p>'.encode("cp1252")
     assert loaded(tmp_path, "a.html", page).text == "Größe"
+
+
+@pytest.mark.parametrize(
+    ("charset", "content", "expected"),
+    [
+        ("iso-8859-1", b"It\x92s \x80 50", "It’s € 50"),
+        ("us-ascii", b"\x80 50", "€ 50"),
+        ("latin1", b"\x81 50 \xe9", "\ufffd 50 é"),
+        ("iso-8859-15", b"\xa4 50", "€ 50"),
+        ("utf-16", "Größe 12".encode(), "Größe 12"),
+        ("klingon", "Größe".encode(), "Größe"),
+        ("windows-1251", "Отпуск".encode("cp1251"), "Отпуск"),
+    ],
+)
+def test_charsets_are_read_as_browsers_read_them(
+    tmp_path: Path, charset: str, content: bytes, expected: str
+) -> None:
+    page = f"<html><meta charset={charset}><body><p>".encode() + content
+    assert loaded(tmp_path, "a.html", page).text == expected
+
+
+def test_a_byte_order_mark_counts_more_than_a_declared_charset(tmp_path: Path) -> None:
+    page = '<html><meta charset="iso-8859-1"><body><p>Größe</p>'.encode("utf-8-sig")
+    assert loaded(tmp_path, "a.html", page).text == "Größe"
+
+
+def test_halves_of_surrogate_pairs_are_replaced_everywhere(tmp_path: Path) -> None:
+    document = loaded(tmp_path, "a.json", r'{"title": "T \ud83d", "note": "cut \udc00 \ud83d\ude00"}')
+    assert (document.title, document.text) == ("T \ufffd", "# T \ufffd\n\n- note: cut \ufffd \U0001f600")
+    front = loaded(tmp_path, "a.md", '---\ntitle: T\ntags: ["a\\ud83d"]\nk: "\\ud83d"\n---\nBody.')
+    assert front.metadata == {"front_matter": {"tags": ["a\ufffd"], "k": "\ufffd"}}
+    email = b"From: a@b.example\nDate: J\xfcnk\nSubject: Gr\xfc\xdfe\n\nText."
+    mail = loaded(tmp_path, "a.eml", email)
+    assert f"{mail.title}\n{mail.text}".encode().count(b"J") == 1
+
+
+@pytest.mark.parametrize("opening", ["<script>", "<!-- not closed", "<Style", "<?php", "<textarea>"])
+def test_plain_text_that_begins_like_html_hides_nothing(tmp_path: Path, opening: str) -> None:
+    text = f"The tag\n\n{opening} is code.\n\n- {opening}\n\n```\n{opening}\n```\n\nThe notice is 30 days.\n"
+    document = loaded(tmp_path, "a.txt", text)
+    escaped = opening.replace("<", "&lt;")
+    assert document.text == (
+        f"The tag\n\n{escaped} is code.\n\n- {escaped}\n\n```\n{opening}\n```\n\nThe notice is 30 days."
+    )
+    chunks = chunk(
+        document, count_tokens=lambda words: len(words.split()), max_tokens=200, overlap_sentences=1
+    )
+    read = "\n".join(unit.readable() for found in chunks for unit in split_units(found.text))
+    assert "The notice is 30 days." in read
+    assert f"{opening} is code." in read
+
+
+def test_html_in_markdown_stays(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "a.md", "<!-- draft -->\n\nText.").text == "<!-- draft -->\n\nText."
 
 
 def test_html_tables_and_lists_in_markdown_become_markdown(tmp_path: Path) -> None:

@@ -67,6 +67,27 @@ def test_html_text_is_not_read_as_markdown() -> None:
     assert html("<p># not a heading</p><p>2024. A year</p>") == "\\# not a heading\n\n2024\\. A year"
 
 
+def test_html_text_is_not_read_as_html_a_second_time() -> None:
+    assert html("<p>&lt;script&gt; is bad</p><ul><li>&lt;!-- so</ul><p>1 &lt; 2</p>") == (
+        "&lt;script> is bad\n\n- &lt;!-- so\n\n1 < 2"
+    )
+
+
+def test_a_page_inside_a_form_is_read() -> None:
+    page = '<form id="aspnetForm"><input value="x"><button>Go</button><h2>Notice</h2><p>30 days.</p></form>'
+    assert html(page) == "## Notice\n\n30 days."
+
+
+def test_the_headings_of_a_header_are_kept() -> None:
+    page = "<article><header><nav><h3>Menu</h3></nav><h2>Notice</h2>by Wim</header><p>30 days.</p></article>"
+    assert html(page) == "## Notice\n\n30 days."
+
+
+def test_powers_in_html_are_no_digits() -> None:
+    page = "<p>10<sup>6</sup> euros, <b>10</b><sup>-3</sup> m<sup>2</sup>, the 1<sup>st</sup></p>"
+    assert html(page) == "10^6 euros, 10^-3 m2, the 1st"
+
+
 def test_the_title_of_html_loses_the_sites_name() -> None:
     def title(head: str, body: str) -> str:
         page = f"<html><head>{head}</head><body>{body}</body></html>"
