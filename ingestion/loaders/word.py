@@ -11,8 +11,7 @@ from docx import Document as open_docx
 from docx.document import Document as WordDocument
 from docx.opc.exceptions import PackageNotFoundError
 from docx.oxml.ns import qn
-from docx.oxml.table import CT_Tc
-from docx.oxml.xmlchemy import BaseOxmlElement
+from docx.oxml.table import CT_Tbl, CT_Tc
 from docx.parts.document import DocumentPart
 from docx.table import Table
 from docx.text.paragraph import Paragraph
@@ -21,14 +20,9 @@ from core.errors import SourceError
 from ingestion.loaders.archives import check_unpacked
 from ingestion.loaders.files import Converted, FileLoader
 from ingestion.loaders.tables import table_markdown
+from ingestion.loaders.word_text import content, text_of
 
 _MOST_COLUMNS = 1000
-_SKIPPED = {
-    qn("w:del"),
-    qn("w:moveFrom"),
-    "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",
-}
-_BREAKS = {qn("w:tab"): " ", qn("w:br"): "\n", qn("w:cr"): "\n", qn("w:noBreakHyphen"): "-"}
 
 
 class WordLoader(FileLoader):
@@ -44,20 +38,30 @@ class WordLoader(FileLoader):
 
 
 def _headings(document: WordDocument) -> Iterator[tuple[int, str]]:
-    for paragraph in document.paragraphs:
-        if (level := _level(paragraph)) and (text := _text(paragraph._p)):
+    for paragraph in _paragraphs(document):
+        if (level := _level(paragraph)) and (text := text_of(paragraph._p)):
             yield level, text
             if level == 1:
                 return
 
 
+def _paragraphs(document: WordDocument) -> list[Paragraph]:
+    return [block for block in _blocks(document) if isinstance(block, Paragraph)]
+
+
+def _blocks(document: WordDocument) -> Iterator[Paragraph | Table]:
+    """The body's paragraphs and tables in order, those inside content controls included."""
+    for element in content(document.element.body, qn("w:p"), qn("w:tbl")):
+        yield Table(element, document) if isinstance(element, CT_Tbl) else Paragraph(element, document)
+
+
 def _markdown(document: WordDocument) -> str:
-    titled = any(_style(paragraph) == "title" for paragraph in document.paragraphs)
-    headed = any(_level(paragraph) for paragraph in document.paragraphs)
+    titled = any(_style(paragraph) == "title" for paragraph in _paragraphs(document))
+    headed = any(_level(paragraph) for paragraph in _paragraphs(document))
     numbers: dict[int, int] = {}  # depth -> last number used
     text = ""
     in_list = False
-    for block in document.iter_inner_content():
+    for block in _blocks(document):
         if isinstance(block, Table):
             part, is_item = _table(block), False
         else:
@@ -76,7 +80,7 @@ def _paragraph(
     paragraph: Paragraph, numbers: dict[int, int], *, deeper: bool, guess: bool
 ) -> tuple[str, bool]:
     """The paragraph as Markdown, and whether it is a list item; below a Title, headings go one level down."""
-    text = _text(paragraph._p)
+    text = text_of(paragraph._p)
     if not text:
         return "", False
     flat = text.replace("\n", " ")
@@ -129,7 +133,10 @@ def _number_format(paragraph: Paragraph, number_id: str, depth: int) -> str:
     part = paragraph.part
     if not isinstance(part, DocumentPart):
         return "bullet"
-    numbering = part.numbering_part.element
+    try:
+        numbering = part.numbering_part.element
+    except (KeyError, NotImplementedError):  # a list without the part that numbers it
+        return "bullet"
     abstract = numbering.xpath(f"w:num[@w:numId='{number_id}']/w:abstractNumId/@w:val")
     level = f"w:lvl[@w:ilvl='{depth}']/w:numFmt/@w:val"
     formats = numbering.xpath(f"w:abstractNum[@w:abstractNumId='{abstract[0]}']/{level}") if abstract else []
@@ -139,9 +146,9 @@ def _number_format(paragraph: Paragraph, number_id: str, depth: int) -> str:
 def _table(table: Table) -> str:
     """A cell merged down stands in each of its rows, one merged across only in its first column."""
     rows: list[list[str]] = []
-    for row in table._tbl.tr_lst:
+    for row in content(table._tbl, qn("w:tr")):
         cells: list[str] = []
-        for cell in row.tc_lst:
+        for cell in content(row, qn("w:tc")):
             column = len(cells)
             if cell.grid_span > _MOST_COLUMNS or column > _MOST_COLUMNS:
                 raise SourceError(
@@ -160,22 +167,15 @@ def _table(table: Table) -> str:
 
 
 def _cell(cell: CT_Tc) -> str:
-    return " ".join(filter(None, (_text(paragraph).replace("\n", " ") for paragraph in cell.p_lst)))
-
-
-def _text(element: BaseOxmlElement) -> str:
-    """The text below an element with inserted revisions and links, without deleted ones."""
-    lines = "".join(_pieces(element)).split("\n")
-    return "\n".join(line for line in (re.sub(r"[ \t]+", " ", line).strip() for line in lines) if line)
-
-
-def _pieces(element: BaseOxmlElement) -> Iterator[str]:
-    for child in element:
-        if child.tag in _SKIPPED:
-            continue
-        if child.tag == qn("w:t"):
-            yield child.text or ""
-        elif child.tag in _BREAKS:
-            yield _BREAKS[child.tag]
-        elif child.tag not in (qn("w:pPr"), qn("w:rPr")):
-            yield from _pieces(child)
+    """The cell on one line; a table inside it as its rows, each with semicolons between its cells."""
+    parts: list[str] = []
+    for element in content(cell, qn("w:p"), qn("w:tbl")):
+        if isinstance(element, CT_Tbl):
+            rows = [
+                "; ".join(filter(None, map(_cell, content(row, qn("w:tc")))))
+                for row in content(element, qn("w:tr"))
+            ]
+            parts.append(". ".join(filter(None, rows)))
+        else:
+            parts.append(text_of(element).replace("\n", " "))
+    return " ".join(filter(None, parts))

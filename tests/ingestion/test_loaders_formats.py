@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pytest
 from docx import Document as new_word
 from docx.document import Document as WordDocument
 from docx.oxml import parse_xml
@@ -126,6 +127,70 @@ def test_word_revisions_show_the_text_as_it_is_now() -> None:
     paragraph._p.append(parse_xml(f"<w:del {W}><w:r><w:delText>days</w:delText></w:r></w:del>"))
     paragraph._p.append(parse_xml(f"<w:ins {W}><w:r><w:t>weeks</w:t></w:r></w:ins>"))
     assert WordLoader("a.docx", _bytes(word)).load()[0].page_content == "Thirty weeks"
+
+
+def test_word_content_controls_are_read() -> None:
+    word = new_word()
+    word.add_paragraph("Before.")
+    control = f"<w:sdt {W}><w:sdtPr><w:alias w:val='x'/></w:sdtPr><w:sdtContent>"
+    word.element.body.insert(
+        1, parse_xml(f"{control}<w:p><w:r><w:t>Notice is 30 days.</w:t></w:r></w:p></w:sdtContent></w:sdt>")
+    )
+    table = word.add_table(1, 2)
+    for cell, value in zip(table._cells, ("Role", "Days"), strict=True):
+        cell.text = value
+    cells = "".join(f"<w:tc><w:p><w:r><w:t>{value}</w:t></w:r></w:p></w:tc>" for value in ("Lead", "60"))
+    table._tbl.append(parse_xml(f"{control}<w:tr>{cells}</w:tr></w:sdtContent></w:sdt>"))
+    assert WordLoader("a.docx", _bytes(word)).load()[0].page_content == (
+        "Before.\n\nNotice is 30 days.\n\n| Role | Days |\n| --- | --- |\n| Lead | 60 |"
+    )
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        "<w:docPartObj><w:docPartGallery w:val='Table of Contents'/></w:docPartObj>",
+        "<w:showingPlcHdr/>",
+    ],
+)
+def test_word_content_controls_without_content_of_their_own_are_left_out(properties: str) -> None:
+    word = new_word()
+    word.add_paragraph("Before.")
+    inner = f"<w:sdtPr>{properties}</w:sdtPr><w:sdtContent><w:p><w:r><w:t>x</w:t></w:r></w:p></w:sdtContent>"
+    word.element.body.insert(1, parse_xml(f"<w:sdt {W}>{inner}</w:sdt>"))
+    assert WordLoader("a.docx", _bytes(word)).load()[0].page_content == "Before."
+
+
+def test_a_word_table_inside_a_cell_is_read() -> None:
+    word = new_word()
+    table = word.add_table(2, 2)
+    for cell, value in zip(table._cells, ("Site", "Days", "Rome", "As follows:"), strict=True):
+        cell.text = value
+    inner = table.cell(1, 1).add_table(2, 2)
+    for cell, value in zip(inner._cells, ("Lead", "60", "Staff", "30"), strict=True):
+        cell.text = value
+    assert WordLoader("a.docx", _bytes(word)).load()[0].page_content == (
+        "| Site | Days |\n| --- | --- |\n| Rome | As follows: Lead; 60. Staff; 30 |"
+    )
+
+
+def test_a_word_list_without_its_numbering_part_has_bullets() -> None:
+    word = new_word()
+    properties = word.add_paragraph("sign")._p.get_or_add_pPr()
+    properties.append(parse_xml(f'<w:numPr {W}><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr>'))
+    relations = word.part.rels
+    for number in [number for number, found in relations.items() if found.reltype.endswith("/numbering")]:
+        del relations[number]
+    assert WordLoader("a.docx", _bytes(word)).load()[0].page_content == "- sign"
+
+
+def test_powers_in_word_are_no_digits() -> None:
+    word = new_word()
+    paragraph = word.add_paragraph("10")
+    paragraph.add_run("6").font.superscript = True
+    paragraph.add_run(" euros, the 1")
+    paragraph.add_run("st").font.superscript = True
+    assert WordLoader("a.docx", _bytes(word)).load()[0].page_content == "10^6 euros, the 1st"
 
 
 def test_word_without_heading_styles_takes_bold_lines() -> None:
