@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message, MIMEPart
@@ -29,30 +30,51 @@ class EmailLoader(FileLoader):
         attachments = [name for part in _attachments(message) if (name := _name(part))]
         if attachments:
             lines.append(f"- Attachments: {', '.join(attachments)}")
-        body = message.get_body(("plain", "html"))
-        parts = [f"# {subject}", "\n".join(lines), self._markdown(body) if body is not None else ""]
+        parts = [f"# {subject}", "\n".join(lines), *self._bodies(message)]
         metadata = {"attachments": attachments} if attachments else {}
         return Converted("\n\n".join(filter(None, parts)), subject, metadata)
 
-    def _markdown(self, body: MIMEPart) -> str:
-        text = _text(body)
-        if body.get_content_subtype() == "html":
+    def _bodies(self, part: Message) -> list[str]:
+        """The texts in a part but for attachments; of alternatives the plain one, where it says anything."""
+        if part.get_content_maintype() == "multipart":
+            inner = part.get_payload()
+            parts = [each for each in inner if isinstance(each, Message)] if isinstance(inner, list) else []
+            if part.get_content_subtype() != "alternative":
+                return [text for each in parts if not _is_attached(each) for text in self._bodies(each)]
+            parts.sort(key=lambda each: each.get_content_type() != "text/plain")
+            return next((found for each in parts if (found := self._bodies(each))), [])
+        if part.get_content_type() not in ("text/plain", "text/html"):
+            return []
+        text = self._markdown(_text(part), part.get_content_subtype())
+        return [text] if re.search(r"\w", text) else []
+
+    def _markdown(self, text: str, subtype: str) -> str:
+        if subtype == "html":
             return html_markdown(text, self.settings)
         # The dashes above a signature would make a heading of the line before them.
         return text_markdown(_SIGNATURE.sub("", re.sub(r"\r\n?", "\n", text)))
 
 
-def _text(body: MIMEPart) -> str:
-    """The body as text; a character set that is unknown or wrong costs only the characters that it breaks."""
+def _is_attached(part: Message) -> bool:
+    """Also a named file that programs may show below the text."""
+    disposition = part.get_content_disposition()
+    return disposition == "attachment" or (disposition is not None and part.get_filename() is not None)
+
+
+def _text(part: Message) -> str:
+    """The part as text; a character set that is unknown or wrong costs only the characters that it breaks."""
+    payload = part.get_payload(decode=True)
+    data = payload if isinstance(payload, bytes) else str(payload or "").encode("utf-8", "replace")
+    charset = part.get_content_charset("ascii")
     try:
-        return str(body.get_content())
-    except (LookupError, UnicodeError, ValueError):
-        payload = body.get_payload(decode=True)
-        data = payload if isinstance(payload, bytes) else str(payload).encode("utf-8", "replace")
-        try:
-            return data.decode("utf-8")
-        except UnicodeDecodeError:
-            return data.decode("cp1252", "replace")
+        latin = codecs.lookup(charset).name == "iso8859-1"
+        return data.decode("cp1252" if latin else charset)  # as browsers read Latin-1
+    except (LookupError, UnicodeError):
+        pass
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
 
 
 def _header(message: EmailMessage, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -40,6 +41,32 @@ def test_an_email_of_html_is_read_as_a_page(tmp_path: Path) -> None:
     assert loaded(tmp_path, "a.eml", message.as_bytes()).text.endswith("09:30\n\n## Hours\n\n- 8 to 5")
 
 
+def test_a_blank_plain_text_does_not_hide_the_page_beside_it(tmp_path: Path) -> None:
+    message = email(" \n")
+    message.add_alternative("<p>The notice is 30 days.</p>", subtype="html")
+    assert loaded(tmp_path, "a.eml", message.as_bytes()).text.endswith("09:30\n\nThe notice is 30 days.")
+
+
+def test_all_texts_around_pictures_are_read_and_attached_ones_are_not(tmp_path: Path) -> None:
+    message = email("First.")
+    message.make_mixed()
+    for text, disposition, name in (
+        ("", "inline", "plan.png"),
+        ("The notice is 30 days.", None, None),
+        ("Not this.", "inline", "log.txt"),
+        ("Nor this.", "attachment", None),
+    ):
+        part = EmailMessage()
+        part.set_content(text)
+        if name == "plan.png":
+            part.set_content(b"x", maintype="image", subtype="png")
+        if disposition:
+            part.add_header("Content-Disposition", disposition, **({"filename": name} if name else {}))
+        message.attach(part)
+    found = loaded(tmp_path, "a.eml", message.as_bytes()).text
+    assert found.endswith("\n\nFirst.\n\nThe notice is 30 days.")
+
+
 def test_quoted_replies_are_kept(tmp_path: Path) -> None:
     found = loaded(tmp_path, "a.eml", email("Yes.\n\nOn Monday Wim wrote:\n> Does it open?\n").as_bytes())
     assert found.text.endswith("Yes.\n\nOn Monday Wim wrote:\n> Does it open?")
@@ -67,6 +94,25 @@ def test_character_sets_that_are_wrong_or_unknown_do_not_cost_the_text(
     assert found.splitlines()[-1].startswith("Die Gr")
     assert found.endswith("e zaehlt.")
     assert charset == "ascii" or "Größe" in found
+
+
+@pytest.mark.parametrize(
+    ("charset", "body"),
+    [
+        ("charset=us-ascii", "Größe".encode("cp1252")),
+        ("charset=us-ascii", "Größe".encode()),
+        ("charset=utf-8", "Größe".encode("cp1252")),
+        ("charset=iso-8859-1", "Größe – 5 €".encode("cp1252")),
+        ("format=flowed", "Größe".encode()),
+        ("charset=hex", "Größe".encode()),
+    ],
+)
+def test_a_wrong_character_set_costs_no_letter(tmp_path: Path, charset: str, body: bytes) -> None:
+    head = f"From: a@b.example\nContent-Type: text/plain; {charset}\nContent-Transfer-Encoding: 8bit\n\n"
+    found = loaded(tmp_path, "a.eml", head.encode() + body).text
+    assert "Größe" in found
+    assert "\ufffd" not in found
+    assert not re.search(r"[\x80-\x9f]", found)
 
 
 def test_malformed_headers_are_shown_as_they_are(tmp_path: Path) -> None:
