@@ -18,10 +18,12 @@ class JSONLoader(FileLoader):
     def convert(self, data: bytes) -> Converted:
         value = _parsed(decode(data), lines=self.path.suffix.lower() in (".jsonl", ".ndjson"), loader=self)
         _check(value, self.settings)
-        title = title_from_name(self.path)
+        title, rest = title_from_name(self.path), value
         if isinstance(value, dict) and (key := naming_key(value, TITLES)):
-            title = one_line(str(value.pop(key)))
-        found = list(JSONWriter(self.settings).value(value, 2))
+            title = one_line(str(value[key]))
+            rest = {name: inner for name, inner in value.items() if name != key}
+        writer = JSONWriter(self.settings)
+        found = list(writer.value(rest, 2)) or list(writer.value(value, 2))
         return Converted("\n\n".join([f"# {title}", *found]) if found else "", title)
 
 

@@ -93,7 +93,8 @@ class JSONWriter:
             naming = naming_key(found_object, (*TITLES, "question", "term", "id"))
             heading = one_line(str(found_object[naming])) if naming else f"Record {number}"
             rest = {key: inner for key, inner in found_object.items() if key != naming}
-            if found := list(self._object(rest, level + 1)):
+            # A heading without text is found by no question: an object that only has a name repeats it.
+            if found := list(self._object(rest, level + 1)) or list(self._object(found_object, level + 1)):
                 yield "\n\n".join([f"{'#' * min(level, 6)} {heading}", *found])
 
     def _nested(self, value: JSON, indent: str) -> Iterator[str]:

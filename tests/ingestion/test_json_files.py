@@ -71,6 +71,14 @@ def test_unlike_objects_are_sections() -> None:
     )
 
 
+def test_an_object_that_only_has_a_name_is_kept() -> None:
+    assert text({"team": [{"name": "Alice"}]}) == "# Site list\n\n## team\n\n### Alice\n\n- name: Alice"
+    assert text([{"name": "Alice", "deep": [{"k": [1]}]}, {"name": "Bob"}]) == (
+        "# Site list\n\n## Alice\n\n### deep\n\n#### Record 1\n\n- k: 1\n\n## Bob\n\n- name: Bob"
+    )
+    assert text({"title": "Parking is free."}) == "# Parking is free.\n\n- title: Parking is free."
+
+
 def test_numbers_stay_as_they_are_written(tmp_path: Path) -> None:
     content = '{"price": 1.50, "big": 123456789012345678901234567890, "rate": 1e3}'
     expected = "# A\n\n- price: 1.50\n- big: 123456789012345678901234567890\n- rate: 1e3"
