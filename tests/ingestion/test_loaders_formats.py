@@ -211,6 +211,26 @@ def test_csv_becomes_a_table_with_readable_headers() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("Prices, net\n\nsku;price\nA-1;1,50\nB-2;2,00\n", "Prices, net\n\n| sku | price |\n| --- | --- |\n"),
+        ("Prices;\nsku;price\nA-1;1,50\nB-2;2,00\n", "Prices\n\n| sku | price |\n| --- | --- |\n"),
+        ("sep=;\nsku;price\nA-1;1,50\nB-2;2,00\n", "| sku | price |\n| --- | --- |\n"),
+        ('"sep=\t"\nsku\tprice\nA-1\t1,50\nB-2\t2,00\n', "| sku | price |\n| --- | --- |\n"),
+        ("sku|price\nA-1|1,50\nB-2|2,00\n", "| sku | price |\n| --- | --- |\n"),
+    ],
+)
+def test_what_stands_above_a_csv_table_is_no_header(content: str, expected: str) -> None:
+    text = CSVLoader("a.csv", content.encode()).load()[0].page_content
+    assert text == f"# A\n\n{expected}| A-1 | 1,50 |\n| B-2 | 2,00 |"
+
+
+def test_a_csv_of_one_column_stays_a_table() -> None:
+    text = CSVLoader("a.csv", b"Site\nRome\nParis\n").load()[0].page_content
+    assert text == "# A\n\n| Site |\n| --- |\n| Rome |\n| Paris |"
+
+
 def test_plain_text_gets_headings_and_lists() -> None:
     content = (
         "VPN SETUP\n=========\nOwner: Wim\nPhone: 4100\n\nPROFILES\n\n"
