@@ -272,7 +272,7 @@ def test_retrain_learns_from_what_people_confirmed_and_corrected(tmp_path: Path)
             log.write(question, REFUSED, -1, f"It has {number} seats.")
         log.write("What is the CEO's salary?", REFUSED, 1)
         pairs, _ = log.export()
-        assert len(pairs) == 7
+        assert len(pairs) == len(PLACES) + 1
         recipe = Recipe()
         stand_ins = {"train": recipe, "arm": arm_of(FakeReranker()), "calibrate": None, "regress": None}
         retrain(inhouse, dataset=log.file, **stand_ins)
