@@ -106,7 +106,7 @@ class ModelSettings(Section):
     )
     model: str = Field(
         "",
-        description="id or folder for the `transformers` or `openai` generator; empty: ours, if shipped",
+        description="id or folder for the `transformers` or `openai` generator; empty: the shipped one",
     )
     base_url: str = Field("", description="OpenAI-compatible endpoint of the `openai` generator")
     api_key: str = Field("", repr=False)

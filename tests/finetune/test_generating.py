@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from core.bootstrap import Inhouse
 from core.decision import Decision, Logistic
 from core.errors import ConfigurationError
+from core.models import generators
 from core.models.generators import LocalGenerator, load_local
 from core.progress import Progress, silent
 from core.settings import (
@@ -150,7 +151,8 @@ def test_a_model_of_the_other_kind_is_refused(wired: SmallInhouse) -> None:
         retrain(wired, kind="seq2seq", dataset=dataset)
 
 
-def test_a_kind_that_generates_needs_a_model(tmp_path: Path) -> None:
+def test_a_kind_that_generates_needs_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generators, "SHIPPED_MODEL", tmp_path / "nothing")
     with small_inhouse(tmp_path, chunks()) as bare:
         datasets.save(tmp_path / "world.jsonl", pairs())
         with pytest.raises(ConfigurationError, match="INHOUSE_MODELS__MODEL"):
