@@ -135,7 +135,7 @@ class Answerer:
             yield from self._decline("blocked", question, watch, reason=guard.reason)
             return
         with watch.stage("condense"):
-            asked = self.retriever.understood(alone)
+            asked = self.retriever.understood(alone, filters)
         with watch.stage("embed"):
             vector = self.embedder.embed([asked])[0]
         with watch.stage("retrieve"):

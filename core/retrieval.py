@@ -28,7 +28,7 @@ from core.types import EVERYTHING, Chunk, Filters, Hit
 
 
 class Vocabulary(Spelling, Protocol):
-    """What retrieval needs of `core.index.words.Words`."""
+    """What retrieval needs of `core.index.vocabulary.Vocabulary`."""
 
     @property
     def acronyms(self) -> Acronyms: ...
@@ -53,7 +53,7 @@ class SearchableIndex(Protocol):
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]: ...
 
-    def words(self) -> Vocabulary: ...
+    def vocabulary(self, filters: Filters = ...) -> Vocabulary: ...
 
 
 @cache
@@ -71,18 +71,19 @@ class Retriever:
 
     def search(self, query: str, k: int, filters: Filters = EVERYTHING) -> list[Hit]:
         """Up to k hits, best first. Raises IndexEmptyError where nothing has been indexed."""
-        query = self.understood(query)
+        query = self.understood(query, filters)
         hits = self.fuse(query, filters)
         if self.reader is None:
             return hits[:k]
         return [*self.read(query, hits).hits, *hits[self.settings.rerank_top :]][:k]
 
-    def understood(self, query: str) -> str:
-        """The query with its misspelt words mended, and its acronyms beside what they stand for.
+    def understood(self, query: str, filters: Filters = EVERYTHING) -> str:
+        """The query with its misspelt words mended, and its acronyms beside what they stand for: by what
+        stands in documents that the asker may see, because others may read the query that comes out.
 
         Raises IndexEmptyError where nothing has been indexed.
         """
-        words = self.index.words()
+        words = self.index.vocabulary(filters)
         if self.settings.mend_spelling:
             query = mended(query, words, self._is_common)
         return words.acronyms.added_to(query, self._is_common) if self.settings.expand_acronyms else query

@@ -19,11 +19,13 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 class Vocabulary(Protocol):
-    """What spelling needs of `core.index.words.Words`."""
+    """What spelling needs of `core.index.vocabulary.Vocabulary`."""
 
     def holds(self, word: str) -> bool: ...
 
     def beginning(self, prefix: str) -> list[tuple[str, int]]: ...
+
+    def count(self, word: str) -> int: ...
 
 
 def mended(question: str, vocabulary: Vocabulary, is_word: Callable[[str], bool]) -> str:
@@ -58,11 +60,13 @@ def _nearest(word: str, vocabulary: Vocabulary) -> str | None:
     from rapidfuzz import process
     from rapidfuzz.distance import OSA
 
-    counts = {
-        other: chunks
+    frequent = [
+        other
         for other, chunks in vocabulary.beginning(word[0])
         if chunks >= _FEWEST_CHUNKS and other.isalpha()
-    }
+    ]
     slips = 2 if len(word) >= _LONG else 1
-    found = process.extract(word, list(counts), scorer=OSA.distance, score_cutoff=slips, limit=None)
-    return min(found, key=lambda match: (match[1], -counts[match[0]]))[0] if found else None
+    near = process.extract(word, frequent, scorer=OSA.distance, score_cutoff=slips, limit=None)
+    counts = {other: vocabulary.count(other) for other, _, _ in near}
+    seen = [match for match in near if counts[match[0]] >= _FEWEST_CHUNKS]
+    return min(seen, key=lambda match: (match[1], -counts[match[0]]))[0] if seen else None

@@ -138,9 +138,9 @@ class SharingRetriever(Retriever):
 
     memory: Memory
 
-    def understood(self, query: str) -> str:
-        key = (query, self.settings.mend_spelling, self.settings.expand_acronyms)
-        return self.memory.once("condense", key, lambda: Retriever.understood(self, query))
+    def understood(self, query: str, filters: Filters = EVERYTHING) -> str:
+        key = (query, filters.groups, self.settings.mend_spelling, self.settings.expand_acronyms)
+        return self.memory.once("condense", key, lambda: Retriever.understood(self, query, filters))
 
     def fuse(
         self, query: str, filters: Filters = EVERYTHING, vector: NDArray[np.float32] | None = None

@@ -49,6 +49,9 @@ class FakeVocabulary:
     def beginning(self, prefix: str) -> list[tuple[str, int]]:
         return [(word, count) for word, count in self.counts.items() if word.startswith(prefix)]
 
+    def count(self, word: str) -> int:
+        return self.counts[word]
+
 
 class FakeReranker:
     """A logit by the share of the question's words that the text holds: 0 shared is -4, all shared is +4."""

@@ -25,6 +25,7 @@ from core.index.database import SCHEMA, Database, catalogue_path, older_catalogu
 from core.index.lexical import codes, search_terms
 from core.index.transaction import Transaction
 from core.index.vectors import ChromaVectors, VectorBuilds, label_filter
+from core.index.vocabulary import Vocabulary
 from core.index.words import Words
 from core.index.writer import Writer, words_folder
 from core.settings import Settings
@@ -32,6 +33,7 @@ from core.types import EVERYTHING, Chunk, Filters
 
 _CHUNKING = 4  # raise it when chunks of the same text come out differently
 _Found = TypeVar("_Found")
+_NOTHING = "Nothing has been indexed yet. Run `inhouse reindex FOLDER` first."
 _OVERFETCH = 4  # hits asked for, for each that is wanted, where labels may leave some out
 
 
@@ -121,8 +123,20 @@ class Index:
     def words(self) -> Words:
         """The words of the current version. Raises IndexEmptyError where there is none."""
         if self.is_empty:
-            raise IndexEmptyError("Nothing has been indexed yet. Run `inhouse reindex FOLDER` first.")
+            raise IndexEmptyError(_NOTHING)
         return self._at_one_version(lambda handle: handle.words)
+
+    def vocabulary(self, filters: Filters = EVERYTHING) -> Vocabulary:
+        """What askers of these groups may learn of the words; the other filters hide nothing.
+
+        Raises IndexEmptyError where there are none.
+        """
+        if self.is_empty:
+            raise IndexEmptyError(_NOTHING)
+        visible = Filters(groups=filters.groups)
+        return self._at_one_version(
+            lambda handle: Vocabulary(handle.words, tuple(self._catalogue.denied(visible)[0]))
+        )
 
     def chunks(self, ids: Iterable[str]) -> dict[str, Chunk]:
         """The chunks that exist among the ids, in the order of the ids."""

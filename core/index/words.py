@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.acronyms import Acronyms, explained
 from core.errors import IndexUnavailableError
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 _HEAP = 64_000_000  # bytes that a writer may hold before it writes a segment
 _LONGEST = 64  # characters of a word
-_ACRONYMS = "acronyms.json"  # beside tantivy's files: what the same texts explain
+_EXPLAINED = "explained.json"  # beside tantivy's files: [label, acronym, its words, how often]
+_OLDER_EXPLAINED = "acronyms.json"  # {acronym: its words, most frequent first}, before labels were kept
+_UNKNOWN_LABEL = -1  # of what an older version of Inhouse wrote: for those alone who may see everything
+_MOST_VIEWS = 64  # sets of hidden labels whose acronyms are kept
 _CODE_BOOST = 2.0  # what a code found as it stands counts beside its parts
 
 
@@ -42,8 +46,9 @@ class Words:
             _register(index)
             self._schema = index.schema
             self._searcher = index.searcher()
-            rows = json.loads((folder / _ACRONYMS).read_text(encoding="utf-8"))
-            self.acronyms = Acronyms({short: tuple(words) for short, words in rows.items()})
+            self._explained = _read_explained(folder)
+        self._labels = frozenset(label for label, *_ in self._explained)
+        self._acronyms: dict[frozenset[int], Acronyms] = {}
         self._stems, self._spelt = _stems(), _spelt()
 
     def search(
@@ -71,13 +76,48 @@ class Words:
         hits = [(str(self._searcher.doc(at)["id"][0]), float(score)) for score, at in found.hits]
         return sorted(hits, key=lambda hit: (-hit[1], hit[0]))
 
-    def holds(self, word: str) -> bool:
-        """True where a chunk holds the word, in any of the forms that share its stem."""
-        return any(self._searcher.doc_freq("text", stem) for stem in self._stems.analyze(word))
+    @property
+    def acronyms(self) -> Acronyms:
+        """All that the texts explain."""
+        return self.acronyms_without(())
+
+    def acronyms_without(self, denied: Sequence[int]) -> Acronyms:
+        """What the texts explain that have none of these labels."""
+        hidden = self._labels.intersection([*denied, _UNKNOWN_LABEL] if denied else ())
+        known = self._acronyms.get(hidden)
+        if known is None:
+            known = Acronyms.of(
+                (short, words)
+                for label, short, words, times in self._explained
+                if label not in hidden
+                for _ in range(times)
+            )
+            if len(self._acronyms) >= _MOST_VIEWS:
+                self._acronyms.clear()
+            self._acronyms[hidden] = known
+        return known
+
+    def holds(self, word: str, denied: Sequence[int] = ()) -> bool:
+        """True where a chunk without these labels holds the word, in any of the forms that share its stem."""
+        return any(self._count("text", stem, denied) for stem in self._stems.analyze(word))
+
+    def count(self, word: str, denied: Sequence[int] = ()) -> int:
+        """How many chunks without these labels hold the word as it is spelt, in lower case."""
+        return self._count("spelt", word, denied)
 
     def beginning(self, prefix: str) -> list[tuple[str, int]]:
         """The words that begin so, as they are spelt but in lower case, with how many chunks hold them."""
         return list(self._searcher.terms_with_prefix("spelt", prefix))
+
+    def _count(self, field: str, word: str, denied: Sequence[int]) -> int:
+        import tantivy
+
+        if not denied:
+            return int(self._searcher.doc_freq(field, word))
+        hidden = tantivy.Query.term_set_query(self._schema, "label", list(denied))
+        clauses = [(tantivy.Occur.Must, self._term(field, word)), (tantivy.Occur.MustNot, hidden)]
+        found: Any = self._searcher.search(tantivy.Query.boolean_query(clauses), 1, count=True)
+        return int(found.count)  # tantivy's own types leave it out
 
     def _term(self, field: str, value: str) -> tantivy.Query:
         import tantivy
@@ -96,16 +136,33 @@ def write_words(folder: Path, rows: Iterable[tuple[str, str, int]]) -> None:
         index = tantivy.Index(_schema(), path=str(folder))
         _register(index)
         writer = index.writer(_HEAP, 1)
-        explanations = []
+        explanations: Counter[tuple[int, str, str]] = Counter()
         for chunk_id, text, label in rows:
-            explanations += explained(text)
+            explanations.update((label, short, words) for short, words in explained(text))
             document = tantivy.Document(id=chunk_id, text=text, spelt=text, codes=codes(text))
             document.add_unsigned("label", label)
             writer.add_document(document)
         writer.commit()
         writer.wait_merging_threads()
-        long_forms = dict(Acronyms.of(explanations).long_forms)
-        (folder / _ACRONYMS).write_text(json.dumps(long_forms, ensure_ascii=False), encoding="utf-8")
+        found = [[*explanation, times] for explanation, times in sorted(explanations.items())]
+        (folder / _EXPLAINED).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+
+
+def are_written(folder: Path) -> bool:
+    """False where the folder is missing, or was written by a version that kept no labels of explanations."""
+    return (folder / _EXPLAINED).is_file()
+
+
+def _read_explained(folder: Path) -> list[tuple[int, str, str, int]]:
+    if are_written(folder):
+        rows: list[Any] = json.loads((folder / _EXPLAINED).read_text(encoding="utf-8"))
+        return [(label, short, words, times) for label, short, words, times in rows]
+    older: dict[str, list[str]] = json.loads((folder / _OLDER_EXPLAINED).read_text(encoding="utf-8"))
+    return [
+        (_UNKNOWN_LABEL, short, words, len(forms) - place)
+        for short, forms in older.items()
+        for place, words in enumerate(forms)
+    ]
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from core.index.catalogue import Catalogue, IndexedDocument
 from core.index.database import older_catalogues
 from core.index.transaction import Transaction, digest
 from core.index.vectors import ChromaVectors, CollectionMissingError, VectorBuilds
-from core.index.words import write_words
+from core.index.words import are_written, write_words
 from core.interfaces import FloatMatrix
 from core.types import Chunk, Document
 
@@ -189,7 +189,7 @@ class Writer:
         if self._old_build is None or self.rebuild:
             self.rebuild = True
             return
-        self._changed = not words_folder(self._folder, self._catalogue.version).is_dir()  # it is written anew
+        self._changed = not are_written(words_folder(self._folder, self._catalogue.version))  # they are, anew
         try:
             if self._builds.count(self._old_build) == self._catalogue.count_chunks():
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import threading
@@ -217,6 +218,43 @@ def test_a_lost_word_index_is_written_anew_by_the_next_writer(tmp_path: Path) ->
     with index.writer() as writer:
         writer.commit()
     assert len(index.lexical("apple", 5)) == 2
+
+
+def test_words_of_hidden_documents_are_no_words_for_others(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    board = Labels(groups=("board",))
+    with index.writer() as writer:
+        put(writer, "deal", "Purchase of Quelmark Ltd (PQL)", "Quelmark gates", labels=board)
+        put(writer, "other", "paid time off (PTO) and quick gates", "gates")
+        writer.commit()
+    for groups in (None, ("board", "staff")):
+        seen = index.vocabulary(Filters(groups=groups))
+        assert set(seen.acronyms.long_forms) == {"PQL", "PTO"}
+        assert (seen.holds("quelmark"), seen.count("quelmark"), seen.count("gates")) == (True, 2, 3)
+    for groups in ((), ("staff",)):
+        seen = index.vocabulary(Filters(groups=groups))
+        assert set(seen.acronyms.long_forms) == {"PTO"}
+        assert (seen.holds("quelmark"), seen.count("quelmark"), seen.count("gates")) == (False, 0, 2)
+    assert seen.holds("quick")
+    assert set(index.vocabulary(Filters("hr", groups=())).acronyms.long_forms) == {"PTO"}
+
+
+def test_explanations_of_an_older_version_are_for_those_who_may_see_everything(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    with index.writer() as writer:
+        put(writer, "deal", "Purchase of Quelmark (PQ)", labels=Labels(groups=("board",)))
+        put(writer, "other", "paid time off (PTO)", "past the order (PTO), paid time off (PTO)")
+        writer.commit()
+    index.close()
+    folder = tmp_path / "index" / "words" / str(index.version)
+    (folder / "explained.json").unlink()
+    older = {"PQ": ["purchase of quelmark"], "PTO": ["paid time off", "past the order"]}
+    (folder / "acronyms.json").write_text(json.dumps(older))
+    assert index.vocabulary().acronyms.long_forms == {name: tuple(words) for name, words in older.items()}
+    assert index.vocabulary(Filters(groups=())).acronyms.long_forms == {}
+    with index.writer() as writer:  # which writes the words anew
+        writer.commit()
+    assert set(index.vocabulary(Filters(groups=())).acronyms.long_forms) == {"PTO"}
 
 
 def test_an_index_of_another_version_serves_it_until_the_first_commit(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ class ListedIndex:
     def lexical(self, query: str, k: int, filters: Filters = EVERYTHING) -> list[tuple[str, float]]:
         return list(self._lexical.items())[:k]
 
-    def words(self) -> FakeVocabulary:
+    def vocabulary(self, filters: Filters = EVERYTHING) -> FakeVocabulary:
         return FakeVocabulary(self._texts.values())
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:

@@ -36,6 +36,15 @@ def test_a_known_word_with_a_usual_ending_is_no_slip(word: str) -> None:
     assert mended(word, FakeVocabulary(texts), known.__contains__) == word
 
 
+def test_a_word_that_the_asker_may_see_once_at_most_mends_nothing() -> None:
+    class Others(FakeVocabulary):
+        def beginning(self, prefix: str) -> list[tuple[str, int]]:
+            return [("maternity", 7), *super().beginning(prefix)]
+
+    assert mended("maternty", Others(["maternity"]), ENGLISH.__contains__) == "maternty"
+    assert mended("maternty", Others(["maternity", "maternity"]), ENGLISH.__contains__) == "maternity"
+
+
 def test_the_word_of_more_documents_is_preferred() -> None:
     texts = ["rate rate", "rates of pay", "rates again", "dates", "dates", "rater", "rater", "rates"]
     assert mend("ratess", texts) == "rates"

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from core.bootstrap import Inhouse
 from core.decision import Decision, Logistic
 from core.settings import Settings
+from core.types import Filters
 from ingestion import indexing
 from service.database import Database
 from service.keys import KeyStore
+from service.tables import interactions
 from tests.fakes import FakeEmbedder, FakeReranker
 from tests.service.conftest import Standing
 
@@ -159,6 +162,36 @@ def test_documents_of_a_group_are_found_by_its_members_alone(
     assert "99 days" in answer
     query["filters"] = body["filters"] = {"collection": "secret"}  # type: ignore[assignment]
     assert seen()[0] == ["board/leave.md"]
+
+
+def test_a_question_takes_no_words_from_documents_that_the_asker_may_not_see(
+    standing: Standing, folder: Path, reindex: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeEmbedder, "count_tokens", lambda _self, _text: 2)  # as of names: no common words
+    board = folder / "board"
+    board.mkdir()
+    (board / ".inhouse.toml").write_text('groups = ["board"]\n')
+    (board / "deal.md").write_text("# Plan\n\nThe Purchase of Quelmark Ltd (PQL) closes in May.\n")
+    (board / "more.md").write_text("# More\n\nNobody hears of Quelmark before May.\n")
+    reindex()
+    inhouse = standing.app.state.live.current()
+
+    def asked(question: str, groups: tuple[str, ...] | None) -> str:
+        return str(inhouse.answerer.answer(question, filters=Filters(groups=groups)).question)
+
+    for groups in (None, ("board",)):
+        assert asked("What is PQL?", groups) == "What is PQL (purchase of quelmark ltd)?"
+        assert asked("What is Quelmarc?", groups) == "What is quelmark?"
+    for question in ("What is PQL?", "What is Quelmarc?"):
+        assert asked(question, ()) == question
+        standing.ask(question)
+    standing.app.state.conversing.settle_log()
+    with standing.app.state.database.begin() as connection:
+        rows = connection.execute(select(interactions.c.question, interactions.c.standalone_question)).all()
+    assert [(row.question, row.standalone_question) for row in rows] == [
+        ("What is PQL?", "What is PQL?"),
+        ("What is Quelmarc?", "What is Quelmarc?"),
+    ]
 
 
 def test_the_groups_of_a_key_decide_which_documents_its_holder_finds(
