@@ -46,6 +46,8 @@ class Guards(Protocol):
 
     def check_question(self, text: str) -> GuardResult: ...
 
+    def check_history(self, text: str) -> GuardResult: ...
+
     def check_answer(self, text: str, quotes: Sequence[str], sources: Sequence[str]) -> GuardResult: ...
 
 
@@ -231,7 +233,7 @@ class Answerer:
         question or shown to a model.
         """
         recent = history[-_MOST_TURNS:]
-        return tuple(turn for turn in recent if self.guards.check_question(turn.content).passed)
+        return tuple(turn for turn in recent if self.guards.check_history(turn.content).passed)
 
 
 @cache

@@ -49,7 +49,9 @@ def count_trip(guard: str, reason: str) -> None:
 
 
 def trips() -> dict[tuple[str, str], int]:
-    """How often each (guard, reason) has said no in this process: guards are question, history and answer."""
+    """How often each (guard, reason) has said no in this process: guards are question,
+    history (its turns that were left out), document (its passages that lost units) and answer.
+    """
     with _counting:
         return dict(_trips)
 
@@ -63,6 +65,12 @@ class Guards:
     def check_question(self, text: str) -> GuardResult:
         """Fails for control_characters and prompt_injection."""
         return _run("question", self._question, text, {})
+
+    def check_history(self, text: str) -> GuardResult:
+        """An earlier turn, by the same checks: it comes back with every later question of the conversation,
+        and is not counted as a question.
+        """
+        return _run("history", self._question, text, {})
 
     def check_answer(self, text: str, quotes: Sequence[str], sources: Sequence[str]) -> GuardResult:
         """Fails for quote_not_in_source, citation_not_real, repetition, leaked_prompt, personal_data,

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from core.decoding import cut_at_stop
+from core.guards import count_trip
 from core.interfaces import Decoding, Draft, Reading, Reranker, ScoredUnit
 from core.models.reader import unit_input
 from core.orders import is_order
@@ -21,15 +22,22 @@ from core.units import Unit, split_units
 
 
 def read(question: str, hits: Sequence[Hit], reader: Reranker) -> Reading:
-    """Scores each distinct unit of the hits; one that stands in several hits counts for the first."""
+    """Scores each distinct unit of the hits; one that stands in several hits counts for the first.
+
+    Orders to an assistant are left out, and the passages that hold some are counted as trips of a guard.
+    """
     inputs: list[str] = []
     candidates = []
     seen: set[str] = set()
     for number, hit in enumerate(hits):
-        for unit in split_units(hit.chunk.text):
+        parts = split_units(hit.chunk.text)
+        orders = {unit for unit in parts if is_order(unit)}
+        if orders:
+            count_trip("document", "instruction")
+        for unit in parts:
             folded = fold(unit.in_context())
             # "Yes." alone says nothing
-            if " " in folded and folded not in seen and not _asks(unit) and not is_order(unit):
+            if " " in folded and folded not in seen and not _asks(unit) and unit not in orders:
                 seen.add(folded)
                 candidates.append((number, unit))
                 inputs.append(unit_input(hit.chunk, unit))

@@ -47,6 +47,9 @@ class QuoteGuard:
     def check_question(self, text: str) -> Checked:
         return Checked("jailbreak" not in text, "injection")
 
+    def check_history(self, text: str) -> Checked:
+        return self.check_question(text)
+
     def check_answer(self, text: str, quotes: Sequence[str], sources: Sequence[str]) -> Checked:
         held = all(any(fold(quote) in fold(source) for source in sources) for quote in quotes)
         return Checked(held, "a quote is not verbatim")

@@ -105,6 +105,9 @@ class OpenGuards:
     def check_question(self, text: str) -> Passed:
         return Passed()
 
+    def check_history(self, text: str) -> Passed:
+        return Passed()
+
     def check_answer(self, text: str, quotes: Sequence[str], sources: Sequence[str]) -> Passed:
         return Passed()
 
