@@ -19,8 +19,11 @@ async def live() -> dict[str, str]:
 
 @router.get("/ready")
 def ready(live: LiveDep) -> dict[str, Any]:
-    """503 with the reason while models load, where they cannot be loaded, and before anything is indexed."""
+    """503 with the reason while models load, where they cannot be loaded, before anything is indexed, and
+    while the index cannot be searched.
+    """
     if live.loading:
-        raise ServiceError("The models are being loaded.", code="loading")
+        raise ServiceError("The models are being loaded: ask again in a moment.", code="loading")
     live.check_index()
+    live.index.check()
     return {"status": "ok", "index_version": live.index.version, "model": live.current().generator.id}

@@ -126,6 +126,11 @@ class Index:
             raise IndexEmptyError(_NOTHING)
         return self._at_one_version(lambda handle: handle.words)
 
+    def check(self) -> None:
+        """Raises IndexUnavailableError where the stores cannot be searched now; costs one small call."""
+        self._check_embedder()
+        self._at_one_version(lambda handle: handle.vectors.check())
+
     def vocabulary(self, filters: Filters = EVERYTHING) -> Vocabulary:
         """What askers of these groups may learn of the words; the other filters hide nothing.
 

@@ -46,8 +46,10 @@ class CollectionMissingError(IndexUnavailableError):
 class ChromaVectors:
     """One collection: the vectors of one build of the index."""
 
-    def __init__(self, client: ClientAPI, collection: Collection) -> None:
+    def __init__(self, client: ClientAPI, collection: Collection, url: str = "") -> None:
+        """`url`: of the server that it is on, to be named where that is away."""
         self._collection = collection
+        self._url = url
         self._batch = int(client.get_max_batch_size())
         self._client = client  # kept, so that it lives as long as its collection
 
@@ -56,7 +58,7 @@ class ChromaVectors:
         metadatas: list[Any] = [{_LABEL: label} if label else None for label in labels]
         for start in range(0, len(ids), self._batch):
             part = slice(start, start + self._batch)
-            with named_faults():
+            with named_faults(self._url):
                 self._collection.upsert(
                     ids=list(ids[part]),
                     embeddings=vectors[part],
@@ -65,12 +67,12 @@ class ChromaVectors:
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         for start in range(0, len(chunk_ids), self._batch):
-            with named_faults():
+            with named_faults(self._url):
                 self._collection.delete(ids=list(chunk_ids[start : start + self._batch]))
 
     def search(self, vector: NDArray[np.float32], k: int, where: Any = None) -> list[tuple[str, float]]:
         """Up to k (chunk id, cosine), best first; `where` as `label_filter` makes it."""
-        with named_faults():
+        with named_faults(self._url):
             found = self._collection.query(
                 query_embeddings=vector[None, :], n_results=k, where=where, include=["distances"]
             )
@@ -83,7 +85,7 @@ class ChromaVectors:
         """The stored vectors of those ids that there are."""
         fetched: dict[str, NDArray[np.float32]] = {}
         for start in range(0, len(chunk_ids), self._batch):
-            with named_faults():
+            with named_faults(self._url):
                 found = self._collection.get(
                     ids=list(chunk_ids[start : start + self._batch]), include=["embeddings"]
                 )
@@ -94,14 +96,19 @@ class ChromaVectors:
     def ids(self) -> set[str]:
         found: set[str] = set()
         while True:
-            with named_faults():
+            with named_faults(self._url):
                 page = self._collection.get(include=[], limit=_PAGE, offset=len(found))["ids"]
             found.update(page)
             if len(page) < _PAGE:
                 return found
 
+    def check(self) -> None:
+        """Raises IndexUnavailableError where the collection cannot be asked for now; costs one small call."""
+        with named_faults(self._url):
+            self._client.get_collection(self._collection.name, embedding_function=None)
+
     def count(self) -> int:
-        with named_faults():
+        with named_faults(self._url):
             return int(self._collection.count())
 
 
@@ -123,7 +130,7 @@ class VectorBuilds:
             if not self._url and not self._database(name).is_file():
                 raise CollectionMissingError(_MISSING)
             client = self._client(name)
-            return ChromaVectors(client, client.get_collection(name, embedding_function=None))
+            return ChromaVectors(client, client.get_collection(name, embedding_function=None), self._url)
 
     def create(self, name: str) -> ChromaVectors:
         """An empty build, in place of what a writer that died left under its name."""
@@ -133,7 +140,7 @@ class VectorBuilds:
             collection = client.create_collection(
                 name, embedding_function=None, configuration={"hnsw": _HNSW}
             )
-            return ChromaVectors(client, collection)
+            return ChromaVectors(client, collection, self._url)
 
     def count(self, name: str) -> int:
         """How many vectors a build holds. Raises CollectionMissingError where it is gone.
@@ -221,5 +228,13 @@ def named_faults(url: str = "") -> Iterator[None]:
     except NotFoundError as error:
         raise CollectionMissingError(_MISSING) from error
     except (ChromaError, httpx.HTTPError, OSError, ValueError) as error:
-        where = f" at {url}" if url else ""
-        raise IndexUnavailableError(f"The vector store{where} cannot be used: {error}") from error
+        where, remedy = "", "run `inhouse reindex --full` to make it anew"
+        if url:
+            where, remedy = f" at {_shown(url)}", "start Chroma's server, or correct INHOUSE_CHROMA_URL"
+        raise IndexUnavailableError(f"The vector store{where} cannot be used ({error}): {remedy}.") from error
+
+
+def _shown(url: str) -> str:
+    """The URL without the name and password that it may hold."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -44,6 +44,9 @@ class StandInIndex:
     def is_empty(self) -> bool:
         return not self.files
 
+    def check(self) -> None:
+        """Its stores are always there."""
+
     def documents(self) -> list[Any]:
         return [
             SimpleNamespace(

@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,6 +120,14 @@ class Served:
         for asker in self._askers:
             asker.start()
 
+    def ready(self) -> tuple[int, Any]:
+        """The status of /health/ready, and its fault where there is one."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/health/ready", timeout=60) as reply:
+                return reply.status, None
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)["error"]
+
     def ask(self, question: str) -> Asked:
         request = urllib.request.Request(
             f"{self.url}/v1/chat/completions",
@@ -189,11 +198,17 @@ def test_a_chroma_server_killed_and_restarted_in_traffic_gives_right_answers_or_
     served = Served(tmp_path, CHROMA_URL=chroma.url, SERVICE__CACHE_TTL_S="0")  # each answer asks Chroma
     try:
         served.wait_for(3, right=True)
+        assert served.ready() == (200, None)
         chroma.kill()
         served.wait_for(6, right=False)
+        status, fault = served.ready()
+        assert (status, fault["code"]) == (503, "index_error")
+        assert f"at {chroma.url} cannot be used" in fault["message"]
+        assert "start Chroma's server" in fault["message"]
         chroma.start()
         eventually(lambda: all(served.ask(question).right for question in FACTS), 60)
         served.wait_for(6, right=True)
+        assert served.ready() == (200, None)
     finally:
         served.stop()
     assert [one for one in served.asked if not (one.right or one.clearly_refused)] == []
