@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from core.interfaces import Cache
+from core.models.generators import check_named
 from core.settings import Settings, load_settings
 from service import (
     adapters,
@@ -131,6 +132,8 @@ def create_app(
 
 
 def _wire(settings: Settings) -> Callable[[Inhouse | None], Inhouse]:
+    check_named(settings)
+
     def wire(shared: Inhouse | None) -> Inhouse:
         from core.bootstrap import Inhouse
 

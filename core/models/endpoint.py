@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
@@ -34,20 +34,24 @@ class Piece:
     usage: Usage | None = None
 
 
+def address_of(settings: ModelSettings) -> SplitResult:
+    """Raises ConfigurationError where the address is missing or is none."""
+    if not settings.base_url:
+        raise ConfigurationError("INHOUSE_GENERATOR=openai needs an endpoint: set INHOUSE_MODELS__BASE_URL.")
+    url = urlsplit(settings.base_url)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ConfigurationError(
+            "INHOUSE_MODELS__BASE_URL is no address: write it like http://localhost:8001/v1."
+        )
+    return url
+
+
 class Endpoint:
     """Nothing is tried twice: whoever asks can tell better whether it still matters."""
 
     def __init__(self, settings: ModelSettings) -> None:
         """Raises ConfigurationError where the address is missing or is none."""
-        if not settings.base_url:
-            raise ConfigurationError(
-                "INHOUSE_GENERATOR=openai needs an endpoint: set INHOUSE_MODELS__BASE_URL."
-            )
-        url = urlsplit(settings.base_url)
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise ConfigurationError(
-                "INHOUSE_MODELS__BASE_URL is no address: write it like http://localhost:8001/v1."
-            )
+        url = address_of(settings)
         self.model = settings.model
         self._place = f"{url.scheme}://{url.hostname}{f':{url.port}' if url.port else ''}"  # no password
         self._timeout_s = settings.timeout_s

@@ -277,6 +277,17 @@ def named_model(settings: Settings) -> str:
     return settings.models.model
 
 
+def check_named(settings: Settings) -> None:
+    """Raises ConfigurationError where the settings do not name what their generator needs; loads nothing."""
+    if settings.generator == "reader":
+        return
+    named_model(settings)
+    if settings.generator == "openai":
+        from core.models.endpoint import address_of
+
+        address_of(settings.models)
+
+
 def load_local(settings: Settings) -> LocalModel:
     """The model that `transformers` generates with. Raises ConfigurationError and ModelError."""
     from core.models.local import LocalModel

@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 
 from core.errors import ConfigurationError, ModelError, ServiceError
-from core.settings import ServiceSettings, Settings
+from core.settings import ModelSettings, ServiceSettings, Settings
 from service import server
 from service.app import create_app
 from tests.service.conftest import StandInIndex, StandInInhouse
@@ -165,3 +165,19 @@ def test_the_address_is_announced_as_json(capsys: pytest.CaptureFixture[str]) ->
     server.announce("::1", 8123, as_json=True)
     told = json.loads(capsys.readouterr().out)
     assert told == {"url": "http://[::1]:8123", "host": "::1", "port": 8123}
+
+
+@pytest.mark.parametrize(
+    ("models", "missing"),
+    [
+        ({}, "INHOUSE_MODELS__MODEL"),
+        ({"model": "m"}, "INHOUSE_MODELS__BASE_URL"),
+        ({"model": "m", "base_url": "localhost:8001"}, "INHOUSE_MODELS__BASE_URL"),
+    ],
+)
+def test_a_generator_that_lacks_a_setting_is_told_when_the_server_starts(
+    settings: Settings, models: dict[str, str], missing: str
+) -> None:
+    lacking = {"generator": "openai", "models": ModelSettings(**models)}
+    with pytest.raises(ConfigurationError, match=missing):
+        create_app(settings.model_copy(update=lacking))
