@@ -197,7 +197,7 @@ class Progress(BaseModel):
 
 class JobOut(BaseModel):
     id: str
-    kind: Literal["reindex", "retrain"]
+    kind: Literal["reindex", "retrain", "replay"]
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     arguments: dict[str, Any]
     progress: Progress | None

@@ -156,7 +156,9 @@ class Conversations:
             with self._database.begin() as connection:
                 yield connection
         except (SQLAlchemyError, OSError, UnicodeError) as error:
-            raise ServiceError("Conversations cannot be reached just now; try again later.") from error
+            raise ServiceError(
+                "Conversations cannot be reached just now; try again later.", code="database_unavailable"
+            ) from error
 
     def _insert(
         self, connection: Connection, conversation: Conversation, question: str, now: datetime

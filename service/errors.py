@@ -49,6 +49,12 @@ class ConflictError(InhouseError):
     code = "conflict"
 
 
+class LogDisabledError(ServiceError):
+    """A setting turns the log off: to ask again later does not help."""
+
+    code = "log_disabled"
+
+
 # The first class that fits decides, so subclasses come before their parents.
 STATUS_OF: tuple[tuple[type[InhouseError], int], ...] = (
     (AuthenticationError, 401),
@@ -114,6 +120,8 @@ def headers_of(error: InhouseError) -> dict[str, str]:
     """What a client needs beside the body: how to authenticate, when to try again."""
     if isinstance(error, TooManyRequestsError):
         return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
+    if isinstance(error, LogDisabledError):
+        return {}
     by_status = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
     return by_status.get(status_of(error), {})
 

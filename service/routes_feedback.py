@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from core.errors import ServiceError
 from service.auth import ChatCaller, require_chat
 from service.deps import ConversingDep, InteractionsDep
+from service.errors import LogDisabledError
 from service.schemas import FeedbackRequest
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
@@ -20,8 +20,9 @@ def feedback(
 ) -> dict[str, Any]:
     """Of the caller's own interactions; a second opinion replaces the first."""
     if interactions is None:
-        raise ServiceError(
-            "Interactions are not logged here, so there is nothing to rate.", code="log_disabled"
+        raise LogDisabledError(
+            "Interactions are not logged here, so there is nothing to rate: it is `service.log_interactions`"
+            " that turns the log on."
         )
     conversing.settle_log()
     interactions.rate(

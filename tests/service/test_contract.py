@@ -16,6 +16,9 @@ from core.bootstrap import Inhouse
 from core.settings import LimitSettings, ServiceSettings, Settings
 from core.types import EVERYTHING, Filters, Hit
 from ingestion import indexing
+from service import answers
+from service.jobs.kinds import KINDS
+from service.jobs.records import Jobs
 from tests.fakes import FakeEmbedder, words_of
 from tests.service.conftest import Standing, StandInInhouse
 from tests.service.test_server import Running
@@ -214,6 +217,16 @@ def test_an_exchange_with_a_nul_is_kept_and_renamed(
     assert (renamed.status_code, renamed.json()["title"]) == (200, "a\ufffdb")
     reply = standing.ask("days?", conversation_id="\0")
     assert (reply.status_code, reply.json()["error"]["code"]) == (404, "unknown_conversation")
+
+
+def test_the_page_knows_every_kind_of_job(standing: Standing) -> None:
+    jobs = Jobs(standing.app.state.database)
+    for kind in KINDS:
+        jobs.add(kind, {})
+    schemas = standing.client.get("/openapi.json").json()["components"]["schemas"]
+    assert set(schemas["JobOut"]["properties"]["kind"]["enum"]) == set(KINDS)
+    for row in standing.client.get("/admin/jobs").json()["jobs"]:
+        answers.JobOut.model_validate(row)
 
 
 class _Anything(dict[str, str]):

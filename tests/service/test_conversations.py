@@ -173,3 +173,15 @@ def test_what_was_deleted_while_its_answer_was_made_stays_deleted(store: Convers
     store.delete(one.id, "k")
     assert not store.add(going_on, "b?", Answer("b", "answer", (Citation(1, "s", "t", "h", "q", 1.0),)), None)
     assert store.list(Caller("k").key_id) == []
+
+
+def test_a_database_that_is_away_is_named_by_its_code(
+    stand: Callable[..., Standing], settings: Settings
+) -> None:
+    settings.database.parent.mkdir(parents=True, exist_ok=True)
+    settings.database.write_bytes(b"no database at all" * 100)
+    service = ServiceSettings(api_keys=("key",), worker=False)  # a key that no database is asked for
+    client = stand(settings.model_copy(update={"service": service})).client
+    reply = client.get("/v1/conversations", headers={"Authorization": "Bearer key"})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (503, "database_unavailable")
+    assert reply.headers["retry-after"]

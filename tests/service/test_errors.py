@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from core import errors as core_errors
 from core.errors import InhouseError
 from core.settings import ServiceSettings, Settings
-from service.errors import body_of, status_of
+from service.errors import CODE_OF_STATUS, body_of, status_of
 from tests.service.conftest import Standing
 
 
@@ -37,6 +40,35 @@ def test_every_named_error_has_a_status_and_a_body_in_the_shape() -> None:
 )
 def test_statuses_that_clients_rely_on(kind: str, status: int) -> None:
     assert status_of(getattr(core_errors, kind)("x")) == status
+
+
+TABLE = Path(__file__).parents[2] / "docs" / "api.md"
+COMMAND_LINE_ALONE = {
+    "address_unavailable", "io_error", "keys_required", "port_in_use", "unknown_key", "wrong_usage",
+    "client_closed_request",  # nobody reads it
+    "source_empty", "source_unreadable",  # of files, in reports and jobs
+    "bad_request", "conflict", "inhouse_error",  # each raised with a closer one
+}  # fmt: skip
+
+
+def codes_in_the_source() -> set[str]:
+    found = set(CODE_OF_STATUS.values())
+    for folder in ("core", "service"):
+        for path in (TABLE.parents[1] / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                named = isinstance(node, ast.keyword) and node.arg == "code"
+                if isinstance(node, ast.Assign):
+                    named = [getattr(target, "id", "") for target in node.targets] == ["code"]
+                value = getattr(node, "value", None)
+                if named and isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    found.add(value.value)
+    return found
+
+
+def test_the_table_of_codes_is_that_of_the_source() -> None:
+    rows = re.findall(r"^\| \d{3}(?:, \d{3})* \| ([^|]+) \|", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
+    listed = {code for row in rows for code in re.findall(r"`(\w+)`", row)}
+    assert listed == codes_in_the_source() - COMMAND_LINE_ALONE
 
 
 def test_fastapis_own_404_and_405_have_the_shape(standing: Standing) -> None:
