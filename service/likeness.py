@@ -22,7 +22,7 @@ _CARRIES_NOTHING = {
     "a", "an", "the", "and", "is", "are", "am", "be", "do", "does", "there", "my", "our", "your", "so",
     "just", "actually", "exactly", "about", "regarding", "concerning", "would",
 }  # fmt: skip
-_ACTOR = {"i", "we", "you"}
+_ACTORS = {"i": "i", "we": "i", "you": "you"}
 _CAN = {"can", "could", "may", "might"}
 _MUST = {"must", "need", "required", "mandatory", "necessary"}
 _SHOULD = {"should", "shall", "ought"}
@@ -60,19 +60,23 @@ class Sense:
     kinds: tuple[str, ...]  # who, when, how many, ...; can, must, is of a question for yes or no
     modality: frozenset[str]
     past: bool
-    actor: bool  # the asker acts: I, we, you
+    actors: tuple[str, ...]  # i, who is also we, and you
     words: tuple[Word, ...]
 
     def agrees(self, other: Sense) -> bool:
         if (self.kinds, self.modality, self.past) != (other.kinds, other.modality, other.past):
             return False
-        if self.actor != other.actor and not set(self.kinds) <= _EITHER_WAY:
+        if self.actors != other.actors and not self._leaves_out_the_asker(other):
             return False
         return bool(self.words) and (
             _same(self.words, other.words)
             or _moved(self.words, other.words)
             or _moved(other.words, self.words)
         )
+
+    def _leaves_out_the_asker(self, other: Sense) -> bool:
+        """True of "how many sick days are paid" beside "how many paid sick days do I get"."""
+        return {self.actors, other.actors} == {(), ("i",)} and set(self.kinds) <= _EITHER_WAY
 
 
 def sense_of(question: str) -> Sense:
@@ -87,8 +91,9 @@ def sense_of(question: str) -> Sense:
         modality -= {"can"}  # "where can I park" is "where do I park"
     if not kinds:
         kinds = _yes_or_no(tokens, modality)
-    past, actor = not _PAST.isdisjoint(tokens), not _ACTOR.isdisjoint(tokens)
-    return Sense(kinds, modality, past, actor, tuple(_words(rest)))
+    past = not _PAST.isdisjoint(tokens)
+    actors = tuple(dict.fromkeys(_ACTORS[token] for token in tokens if token in _ACTORS))
+    return Sense(kinds, modality, past, actors, tuple(_words(rest)))
 
 
 def _tokens(question: str) -> list[str]:
@@ -113,7 +118,7 @@ def _mark_names(text: str) -> str:
 
 
 _LOOKS_LIKE_NOTHING = _CARRIES_NOTHING.union(
-    _PREPOSITIONS, _ACTOR, _CAN, _MUST, _SHOULD, _PAST, _ASKS, {"will", "us", "me", "it", "or", "no"}
+    _PREPOSITIONS, _ACTORS, _CAN, _MUST, _SHOULD, _PAST, _ASKS, {"will", "us", "me", "it", "or", "no"}
 )
 
 
@@ -142,7 +147,7 @@ def _yes_or_no(tokens: list[str], modality: frozenset[str]) -> tuple[str, ...]:
 
 def _words(tokens: list[str]) -> list[Word]:
     words, preposition = [], ""
-    silent = _CARRIES_NOTHING | _ACTOR | _CAN | _MUST | _SHOULD | _PAST
+    silent = _CARRIES_NOTHING | _ACTORS.keys() | _CAN | _MUST | _SHOULD | _PAST
     for token in tokens:
         if token in _PREPOSITIONS:
             preposition = token

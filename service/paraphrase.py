@@ -21,18 +21,21 @@ _PHRASES = [
     (r"\b(i|we) (would|'d) like to (know|ask|find out)\b|\bi('m| am| was)? wonder(ing)?\b", " "),
     (r"\b(i|we) (want|need) to (know|find out)\b|\b(tell|remind) me\b|\bi have a question\b", " "),
     # What may be and what must be.
-    (r"\b(am i|are we|are you) (allowed|permitted|able) to\b", "can i"),
+    (r"\b(am i|are we) (allowed|permitted|able) to\b", "can i"),
+    (r"\bare you (allowed|permitted|able) to\b", "can you"),
     (r"\bis it (ok|okay|all right|alright|allowed|permitted|possible|fine) (for me |for us )?to\b", "can i"),
     (r"\b(am i|are we) (required|obliged|supposed) to\b", "must i"),
     (r"\bis it (necessary|required|mandatory|obligatory|compulsory) (for me |for us )?to\b", "must i"),
-    (r"\bdo (i|we|you) (have|need) to\b", "must i"),
+    (r"\bdo (i|we) (have|need) to\b", "must i"),
+    (r"\bdo you (have|need) to\b", "must you"),
     (r"\b(am i|are we) entitled to\b", "do i get"),
     # How to do something.
-    (r"\bwhat (do|must|should) (i|we|you) (have to |need to )?do (in order )?to\b", "how do i"),
+    (r"\bwhat (do|must|should) (i|we|you) (have to |need to )?do (in order )?to\b", r"how do \2"),
     (r"\b(what is|what's|whats) the (best |right |correct )?(way|process|procedure) to\b", "how do i"),
     (r"\bwhat steps do (i|we) (have to |need to )?(take|follow) to\b", "how do i"),
-    (r"\bhow (can|could|would|should) (i|we|you|one)\b|\bhow (does one|do we|do you)\b", "how do i"),
-    (r"\bhow (would|do) (i|we|you) go about (\w+)ing\b", r"how do i \3"),
+    (r"\bhow (can|could|would|should) (i|we|one)\b|\bhow (does one|do we)\b", "how do i"),
+    (r"\bhow (can|could|would|should) you\b", "how do you"),
+    (r"\bhow do (i|you) go about (\w+)ing\b", r"how do \1 \2"),
     (r"\bhow to\b", "how do i"),
     # Where, when, how much, how long, who.
     (r"\bwhere (can|could|do|would) (i|we|you|one) find\b|\bwhere('s| are| can)\b(?= (?!i\b))", "where is"),
@@ -56,13 +59,20 @@ _PHRASES = [
     (r"\b(apply|ask) for\b", "request"),
     (r"\bget rid of\b", "remove"),
     (r"\b(e-mail|electronic mail)\b", "email"),
-    (rf"\b(per|a|each|every|in a) {_PERIOD}\b", r"per \2"),
+    (rf"\b(per|each|every) {_PERIOD}\b", r"per \2"),
+    (rf"\b(once|twice|times) a {_PERIOD}\b", r"\1 per \2"),
     (r"\b(annually|yearly|per annum)\b", "per year"),
     (r"\bmonthly\b", "per month"),
     (r"\bat (most|the most)\b", "maximum"),
     (r"\bat (least|the least)\b", "minimum"),
     (r"\bno more than\b", "maximum"),
 ]  # fmt: skip
+# "A month" is every month only where a number of something is asked for: nobody who may "work from abroad a
+# month" may do so every month.
+_COUNTS = re.compile(r"\bhow (many|much|often)\b")
+_IN_A_PERIOD = re.compile(
+    rf"\b(?<!half )(in )?a {_PERIOD}\b(?! (off|ago|later|earlier|before|after|ahead|in advance)\b)"
+)
 _COMPILED = [(re.compile(pattern), replacement) for pattern, replacement in _PHRASES]
 _CONTRACTIONS = [
     (re.compile(r"\b(can|won|shan|don|doesn|isn|aren|didn|wasn|weren|haven|hasn|couldn|shouldn|mustn|needn)'?t\b"),
@@ -113,9 +123,32 @@ _NUMBERS = (
 NUMBERS = {word: str(number) for number, word in enumerate(_NUMBERS.split())}
 
 
+class _Typography:
+    """A table for `str.translate`: full and half width, ligatures and the like to plain characters.
+
+    NFKC would do that too, but it also makes 102 of 10² and 11⁄2 of 1½.
+    """
+
+    _KINDS = ("<wide>", "<narrow>", "<compat>", "<noBreak>")
+
+    def __getitem__(self, code: int) -> str:
+        character = chr(code)
+        if unicodedata.decomposition(character).startswith(self._KINDS):
+            return unicodedata.normalize("NFKC", character)
+        return character
+
+
+_TYPOGRAPHY = _Typography()
+
+
+def in_one_form(text: str) -> str:
+    """Unicode's composed form, without differences that only typography makes."""
+    return unicodedata.normalize("NFC", text.translate(_TYPOGRAPHY))
+
+
 def folded(question: str) -> str:
-    """Unicode's compatible form in small letters, with plain quotation marks and dashes."""
-    text = unicodedata.normalize("NFKC", question)
+    """One form of letters that only look different, with plain quotation marks and dashes."""
+    text = in_one_form(question)
     return re.sub(r"[‘’ʼ`´]", "'", re.sub(r"[‐‑‒–—−]", "-", text))
 
 
@@ -124,6 +157,8 @@ def rephrased(question: str) -> str:
     text = " ".join(question.split())
     for pattern, replacement in _COMPILED:
         text = pattern.sub(replacement, text)
+    if _COUNTS.search(text):
+        text = _IN_A_PERIOD.sub(r"per \2", text)
     for pattern, replacement in _CONTRACTIONS:
         text = pattern.sub(replacement, text)
     return " ".join(text.split())
