@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from finetune.registry import AdapterEntry, Registry
 
 BASE = "base"  # the model as it came, or the shipped reader
+_SERIALS = count()
 
 
 class Inhouse:
@@ -42,6 +44,7 @@ class Inhouse:
         reads_like: Inhouse | None = None,
     ) -> None:
         self.settings = settings
+        self.serial = next(_SERIALS)  # no other one's in this process, whereas an `id` comes again
         self._reader_adapter = reader_adapter
         self._shared = shared
         self._model = model

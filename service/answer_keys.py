@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from core.followup import standalone
 from core.interfaces import Decoding
 from core.types import Filters, Message
+from service.paraphrase import in_one_form
 
 if TYPE_CHECKING:
     from core.bootstrap import Inhouse
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from service.conversing import Question
 
 _GENERATIONS = 8  # that are known at a time
-_FORMAT = 2  # of keys and values; raise it when either comes to mean something else
+_FORMAT = 3  # of keys and values; raise it when either comes to mean something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,19 @@ class AnswerKeys:
                 return generation
 
     def _key(self, generation: Generation, inhouse: Inhouse, question: Question) -> AnswerKey:
-        quotes = inhouse.settings.generator == "reader"  # it looks at neither decoding nor history
+        quotes = inhouse.settings.generator == "reader"  # it does not look at history
         alone = not question.history or (
             quotes and standalone(question.text, question.history) == question.text
         )
-        decoding = Decoding() if quotes else question.decoding
+        decoding = _heeded_by_the_reader(question.decoding) if quotes else question.decoding
         space = space_key(generation.id, _scope(question.filters, generation.groups), decoding)
         exact = answer_key(space, question.text, () if alone else question.history)
         return AnswerKey(exact, generation.id, space if alone else "")
+
+
+def _heeded_by_the_reader(decoding: Decoding) -> Decoding:
+    """It ends its text before whichever stop string comes first, so that their order makes no difference."""
+    return Decoding(max_tokens=decoding.max_tokens, stop=tuple(sorted(set(decoding.stop))))
 
 
 @lru_cache(maxsize=1024)
@@ -99,7 +104,7 @@ def answer_key(space: str, question: str, history: Sequence[Message]) -> str:
 
 
 def fold(text: str) -> str:
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip().casefold()
+    return re.sub(r"\s+", " ", in_one_form(text)).strip().casefold()
 
 
 @lru_cache(maxsize=1024)
@@ -113,7 +118,7 @@ def _scope(filters: Filters, known_groups: frozenset[str]) -> Filters:
 
 def _state(inhouse: Inhouse) -> tuple[object, ...]:
     """Another one wherever the generation may be another one."""
-    return inhouse.index.version, id(inhouse), inhouse.generator.id
+    return inhouse.index.version, inhouse.serial, inhouse.generator.id
 
 
 def _read_generation(inhouse: Inhouse) -> Generation:

@@ -34,6 +34,7 @@ class _Space:
     """Questions whose answers may stand for each other: same index, model, scope and decoding."""
 
     mark: str = ""  # up to which the store's list is known
+    # Both are replaced and never changed, since `find` goes on with them outside the lock.
     entries: list[Neighbour] = field(default_factory=list)
     vectors: FloatMatrix | None = None  # (n, dimension)
 
@@ -47,7 +48,7 @@ class _Space:
         assert self.vectors is not None
         place = self.entries.index(entry)
         self.vectors = np.delete(self.vectors, place, axis=0)
-        del self.entries[place]
+        self.entries = [*self.entries[:place], *self.entries[place + 1 :]]
 
 
 class Neighbours:

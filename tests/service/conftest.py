@@ -10,6 +10,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -83,6 +84,7 @@ class StandInInhouse:
     gate: threading.Event | None = None  # answers wait for it
     gate_in_stream: threading.Event | None = None  # waited for after the first piece
     closed: bool = False
+    serial: int = field(default_factory=count().__next__)
 
     @property
     def answerer(self) -> StandInInhouse:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from core.bootstrap import Inhouse
 from core.interfaces import Decoding
 from core.settings import CacheSettings, ServiceSettings, Settings
 from core.types import Filters, Labels, Message
@@ -17,9 +19,10 @@ from service.background import BackgroundWriter
 from service.caching import MemoryCache
 from service.conversing import Question
 from service.interactions import Row
+from service.likeness import Sense, sense_of
 from service.neighbours import Neighbours
 from tests.fakes import FakeEmbedder
-from tests.service.conftest import HANDBOOK, Standing, StandInInhouse
+from tests.service.conftest import HANDBOOK, Standing, StandInIndex, StandInInhouse
 
 ASKED = "How many days of paid leave do I get a year?"
 SAME = "How many days of paid leave do I get per year?"
@@ -191,6 +194,23 @@ def test_neighbours_of_an_older_generation_are_dropped() -> None:
     assert len(neighbours) == 0
 
 
+def test_an_entry_that_is_dropped_disturbs_nobody_who_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    neighbours = Neighbours(MemoryCache(), similarity=0.8)
+    vector = FakeEmbedder().embed([ASKED])[0]
+    questions = [ASKED, "Who is the chef?", SAME]
+    for question in questions:
+        neighbours.add("space", question, question, vector, 60)
+    first, second = neighbours.find("generation", "space", ASKED, vector)
+
+    def dropped_meanwhile(question: str) -> Sense:
+        neighbours.drop("generation", "space", first)
+        return sense_of(question)
+
+    monkeypatch.setattr("service.neighbours.sense_of", dropped_meanwhile)
+    assert {found.key for found in neighbours.find("generation", "space", ASKED, vector)} == {ASKED, SAME}
+    assert [found.key for found in neighbours.find("generation", "space", ASKED, vector)] == [second.key]
+
+
 def test_models_that_are_asked_by_turns_read_the_documents_once(standing: Standing) -> None:
     keys, index = AnswerKeys(), standing.inhouse.index
     other = StandInInhouse(standing.inhouse.settings, index, adapter="tuned")
@@ -207,13 +227,30 @@ def test_models_that_are_asked_by_turns_read_the_documents_once(standing: Standi
 def test_decoding_makes_another_key_only_where_the_generator_heeds_it(standing: Standing) -> None:
     keys, inhouse = AnswerKeys(), standing.inhouse
 
-    def key(temperature: float) -> str:
-        question = Question(ASKED, decoding=Decoding(temperature=temperature))
+    def key(temperature: float = 0.0, **heeded: Any) -> str:
+        question = Question(ASKED, decoding=Decoding(temperature=temperature, **heeded))
         return keys.of(inhouse, question).exact  # type: ignore[arg-type]
 
     assert key(0.0) == key(0.9)
+    assert len({key(), key(max_tokens=8), key(stop=("a",)), key(stop=("a", "b"))}) == 4
+    assert key(stop=("a", "b")) == key(stop=("b", "a"))
     inhouse.settings = inhouse.settings.model_copy(update={"generator": "transformers"})
     assert key(0.0) != key(0.9)
+
+
+def test_an_assistant_in_the_memory_of_a_freed_one_has_keys_of_its_own(settings: Settings) -> None:
+    keys, index = AnswerKeys(), StandInIndex()
+    generations, places = set(), set()
+    for reader in range(20):
+        inhouse = Inhouse(settings)
+        inhouse.index = index  # type: ignore[assignment]
+        inhouse.generator = SimpleNamespace(id="endpoint@model")  # type: ignore[assignment]
+        inhouse.answerer = SimpleNamespace(identity=f"reader {reader}")  # type: ignore[assignment]
+        generations.add(keys.of(inhouse, Question(ASKED)).generation)
+        places.add(id(inhouse))
+        del inhouse
+    assert len(places) < 20
+    assert len(generations) == 20
 
 
 def test_a_generating_model_keeps_its_history_in_the_key(standing: Standing) -> None:

@@ -87,6 +87,22 @@ def test_files_become_cited_answers_and_follow_every_change(
     assert sources == ["parking.md"]
 
 
+def test_an_answer_that_was_cut_short_is_only_for_those_who_wanted_it_so(
+    standing: Standing, reindex: Callable[[], None]
+) -> None:
+    reindex()
+    other_words = "How many days of paid leave has everyone per year?"
+    cut = standing.ask(LEAVE, max_tokens=3).json()
+    assert (content(cut), cut["choices"][0]["finish_reason"]) == ("Everyone has 28", "length")
+    for question in (LEAVE, other_words):
+        whole = standing.ask(question).json()
+        assert "28 days of paid leave a year." in content(whole)
+        assert whole["choices"][0]["finish_reason"] == "stop"
+    assert content(standing.ask(LEAVE, max_tokens=2).json()) == "Everyone has"
+    assert content(standing.ask(other_words, stop=" of").json()) == "Everyone has 28 days"
+    assert standing.ask(LEAVE, max_tokens=3).json()["cached"] == "exact"
+
+
 def test_search_and_readiness_over_the_real_index(standing: Standing, reindex: Callable[[], None]) -> None:
     assert standing.client.get("/health/ready").json()["error"]["code"] == "index_empty"
     assert standing.client.post("/v1/search", json={"query": "gate"}).json()["error"]["code"] == "index_empty"
