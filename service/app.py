@@ -63,7 +63,7 @@ def create_app(
     live = LiveInhouse(wire or _wire(settings), adapters.ActiveAdapters(settings))
     database = Database.of(settings)
     interactions = Interactions(database, settings.log) if settings.service.log_interactions else None
-    sweeper = Sweeper(database, settings.log.keep_days if interactions else 0)
+    sweeper = Sweeper(database, settings.log.keep_days)
     key_ring = KeyRing(KeyStore(database))
     counts = Counts.connect(settings.service.redis_url)
     limits = settings.limits

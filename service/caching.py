@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,9 @@ log = logging.getLogger("inhouse.cache")
 
 PREFIX = "inhouse:answer:"
 LISTS = "inhouse:questions:"
+ROWS = "inhouse:question:"  # what stands in the lists, under names of their own
 LIST_LENGTH = 5000  # values that a list keeps
+SWEEP_EVERY_S = 10.0  # how long at least between two looks for what ran out
 REDIS_TIMEOUT_S = 0.25  # a Redis that is slower than this is worth less than the answer itself
 REDIS_PAUSE_S = 5.0  # after a fault Redis is left alone for this long, so that requests do not wait for it
 
@@ -38,11 +41,13 @@ class MemoryCache:
         self._clock = clock
         self._lock = threading.Lock()
         self._entries: OrderedDict[str, tuple[float, str]] = OrderedDict()
-        self._lists: dict[str, tuple[float, list[tuple[int, str]]]] = {}
+        self._lists: dict[str, list[tuple[int, float, str]]] = {}  # number, when it runs out, value
         self._added = 0
+        self._swept = clock()
 
     def get(self, key: str) -> str | None:
         with self._lock:
+            self._sweep()
             expires, value = self._entries.get(key, (0.0, ""))
             if expires <= self._clock():
                 self._entries.pop(key, None)
@@ -52,6 +57,7 @@ class MemoryCache:
 
     def set(self, key: str, value: str, ttl_s: int) -> None:
         with self._lock:
+            self._sweep()
             self._entries[key] = (self._clock() + ttl_s, value)
             self._entries.move_to_end(key)
             if len(self._entries) > self._max_entries:
@@ -59,27 +65,40 @@ class MemoryCache:
 
     def append(self, name: str, value: str, ttl_s: int) -> None:
         with self._lock:
-            now = self._clock()
-            self._lists = {other: kept for other, kept in self._lists.items() if kept[0] > now}
+            self._sweep()
             self._added += 1
-            _, values = self._lists.get(name, (0.0, []))
-            self._lists[name] = (now + ttl_s, [*values, (self._added, value)][-self._max_entries :])
+            row = self._added, self._clock() + ttl_s, value
+            self._lists[name] = [*self._lists.get(name, ()), row][-self._max_entries :]
 
     def since(self, name: str, mark: str) -> list[tuple[str, str]]:
         with self._lock:
-            expires, values = self._lists.get(name, (0.0, []))
-            if expires <= self._clock():
-                return []
-            return [(str(number), value) for number, value in values if number > int(mark or 0)]
+            self._sweep()
+            now, after = self._clock(), int(mark or 0)
+            rows = self._lists.get(name, ())
+            return [
+                (str(number), value) for number, expires, value in rows if number > after and expires > now
+            ]
 
     def clear(self) -> None:
         with self._lock:
             self._entries.clear()
             self._lists.clear()
 
+    def _sweep(self) -> None:
+        """Forgets what ran out, which nobody may ever ask for again."""
+        now = self._clock()
+        if now - self._swept < SWEEP_EVERY_S:
+            return
+        self._swept = now
+        for key in [key for key, (expires, _) in self._entries.items() if expires <= now]:
+            del self._entries[key]
+        living = {name: [row for row in rows if row[1] > now] for name, rows in self._lists.items()}
+        self._lists = {name: rows for name, rows in living.items() if rows}
+
 
 class RedisCache:
-    """Strings under `inhouse:answer:`, lists as streams under `inhouse:questions:`.
+    """Strings under `inhouse:answer:`; lists as streams under `inhouse:questions:`, whose entries name the
+    strings under `inhouse:question:` that hold the values, since Redis lets only whole keys run out.
 
     While Redis is away, reading misses and writing does nothing. After a pause one request tries it again, at
     the price of one timeout at most, while the others go on without it.
@@ -126,21 +145,29 @@ class RedisCache:
 
     def append(self, name: str, value: str, ttl_s: int) -> None:
         def add() -> None:
+            row = uuid.uuid4().hex
             pipeline = self._client.pipeline(transaction=False)
-            pipeline.xadd(LISTS + name, {"value": value}, maxlen=LIST_LENGTH, approximate=True)
+            pipeline.set(ROWS + row, value, ex=ttl_s)  # first, so that who reads its name finds it
+            pipeline.xadd(LISTS + name, {"row": row}, maxlen=LIST_LENGTH, approximate=True)
             pipeline.expire(LISTS + name, ttl_s)
             pipeline.execute()
 
         self._attempt(add)
 
     def since(self, name: str, mark: str) -> list[tuple[str, str]]:
-        start = f"({mark}" if mark else "-"
-        rows = self._attempt(lambda: self._client.xrange(LISTS + name, min=start))
-        return [(str(number), fields["value"]) for number, fields in rows or () if "value" in fields]
+        def read() -> list[tuple[str, str]]:
+            named: Any = self._client.xrange(LISTS + name, min=f"({mark}" if mark else "-")
+            if not named:
+                return []
+            values: Any = self._client.mget([ROWS + fields.get("row", "") for _, fields in named])
+            found = zip(named, values, strict=True)
+            return [(str(number), value) for (number, _), value in found if value is not None]
+
+        return self._attempt(read) or []
 
     def clear(self) -> None:
         def delete() -> None:
-            for prefix in (PREFIX, LISTS):
+            for prefix in (PREFIX, LISTS, ROWS):
                 for key in self._client.scan_iter(prefix + "*", count=1000):
                     self._client.delete(key)
 

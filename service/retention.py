@@ -43,7 +43,7 @@ def older_than(days: int, now: datetime | None = None) -> datetime:
 
 def sweep(database: Database, keep_days: int, now: datetime | None = None) -> Purged:
     """Deletes what is older than `keep_days`; 0 keeps everything. Raises SQLAlchemyError and OSError."""
-    if keep_days == 0:
+    if keep_days == 0 or database.is_unwritten:
         return Purged()
     purged = _delete_interactions(database, interactions.c.time < older_than(keep_days, now))
     if purged.interactions:

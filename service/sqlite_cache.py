@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from service.caching import LIST_LENGTH
+from service.caching import LIST_LENGTH, SWEEP_EVERY_S
 
 log = logging.getLogger("inhouse.cache")
 Result = TypeVar("Result")
@@ -18,7 +20,6 @@ Result = TypeVar("Result")
 _BUSY_S = 0.25  # how long a writer waits for another one, before the value is not kept
 _PAUSE_S = 5.0  # after a fault the file is left alone for this long
 _MAX_VALUES = 20_000
-_SWEEP_EVERY = 100  # writes
 _TABLES = """
 CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS answers_by_expiry ON answers (expires);
@@ -26,6 +27,7 @@ CREATE TABLE IF NOT EXISTS lists (
     number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, value TEXT NOT NULL, expires REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS lists_by_name ON lists (name, number);
+CREATE INDEX IF NOT EXISTS lists_by_expiry ON lists (expires);
 """
 
 
@@ -37,7 +39,7 @@ class SQLiteCache:
         self._clock = clock
         self._guard = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._writes = 0
+        self._swept = -math.inf
         self._paused_until = 0.0
 
     def get(self, key: str) -> str | None:
@@ -52,7 +54,6 @@ class SQLiteCache:
         def write(connection: sqlite3.Connection) -> None:
             row = (key, value, self._clock() + ttl_s)
             connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", row)
-            self._sweep(connection)
 
         self._attempt(write)
 
@@ -92,7 +93,9 @@ class SQLiteCache:
             if self._paused_until and time.monotonic() < self._paused_until:
                 return None
             try:
-                result = command(self._opened())
+                connection = self._opened()
+                result = command(connection)
+                self._sweep(connection)
                 self._paused_until = 0.0
                 return result
             except sqlite3.OperationalError as error:  # locked, full, not writable
@@ -122,17 +125,23 @@ class SQLiteCache:
         return self._connection
 
     def _sweep(self, connection: sqlite3.Connection) -> None:
-        """Now and then deletes what ran out, and the oldest of too many."""
-        self._writes += 1
-        if self._writes % _SWEEP_EVERY != 1:
+        """Now and then deletes what ran out, and the oldest of too many, also from the write-ahead log."""
+        now = self._clock()
+        if abs(now - self._swept) < SWEEP_EVERY_S:  # the clock may be set back
             return
+        self._swept = now
+        with suppress(sqlite3.OperationalError):  # another process writes: the next look tries again
+            self._delete(connection, now)
+
+    def _delete(self, connection: sqlite3.Connection, now: float) -> None:
         for table in ("answers", "lists"):
-            connection.execute(f"DELETE FROM {table} WHERE expires <= ?", (self._clock(),))
+            connection.execute(f"DELETE FROM {table} WHERE expires <= ?", (now,))
             connection.execute(
                 f"DELETE FROM {table} WHERE rowid IN"
                 f" (SELECT rowid FROM {table} ORDER BY expires DESC LIMIT -1 OFFSET ?)",
                 (_MAX_VALUES,),
             )
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _pause(self, error: Exception) -> None:
         self._paused_until = time.monotonic() + _PAUSE_S

@@ -82,6 +82,42 @@ def test_a_list_expires(cache: Cache) -> None:
     assert cache.since("list", "") == []
 
 
+def test_a_value_of_a_list_runs_out_while_others_are_added(cache: Cache) -> None:
+    cache.append("list", "of somebody who was forgotten", 1)
+    ((mark, _),) = cache.since("list", "")
+    for _ in range(4):
+        time.sleep(0.3)
+        cache.append("list", "another", 60)
+    assert [value for _, value in cache.since("list", "")] == ["another"] * 4
+    assert [value for _, value in cache.since("list", mark)] == ["another"] * 4
+
+
+def test_redis_holds_no_value_of_a_list_longer_than_it_may(redis_url: str) -> None:
+    cache = RedisCache.connect(redis_url)
+    cache.clear()
+    cache.append("list", "zeppelin", 1)
+    cache.append("list", "another", 60)
+    time.sleep(1.1)
+    texts = [
+        str(cache._client.xrange(name) if cache._client.type(name) == "stream" else cache._client.get(name))
+        for name in cache._client.keys("*")
+    ]
+    assert "zeppelin" not in str(texts)
+    assert "another" in str(texts)
+    cache.clear()
+    assert cache._client.keys("*") == []
+
+
+def test_memory_holds_nothing_longer_than_it_may() -> None:
+    now = 1000.0
+    cache = MemoryCache(clock=lambda: now)
+    cache.set("key", "value", 60)
+    cache.append("list", "value", 60)
+    now = 1060.0
+    cache.get("other")
+    assert (len(cache._entries), cache._lists) == (0, {})
+
+
 def test_a_file_is_shared_and_survives_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "cache.sqlite3"
     one, other = SQLiteCache(path), SQLiteCache(path)
@@ -130,6 +166,33 @@ def test_a_file_drops_what_ran_out(tmp_path: Path) -> None:
         cache.set(str(number), "value", 60)
     with sqlite3.connect(tmp_path / "cache.sqlite3") as connection:
         assert connection.execute("SELECT count(*) FROM answers WHERE key = 'old'").fetchone() == (0,)
+
+
+def test_reading_drops_what_ran_out_from_all_files(tmp_path: Path) -> None:
+    now = 1000.0
+    cache = SQLiteCache(tmp_path / "cache.sqlite3", clock=lambda: now)
+
+    def written() -> bytes:
+        return b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+    cache.set("old", "zeppelin", 60)
+    cache.append("list", "zeppelin", 60)
+    assert b"zeppelin" in written()
+    now = 1060.0
+    assert cache.since("list", "") == []
+    assert b"zeppelin" not in written()
+
+
+def test_a_file_that_another_process_writes_is_read_all_the_same(tmp_path: Path) -> None:
+    now = 1000.0
+    cache = SQLiteCache(tmp_path / "cache.sqlite3", clock=lambda: now)
+    cache.set("key", "value", 60)
+    now = 1050.0
+    with sqlite3.connect(tmp_path / "cache.sqlite3", isolation_level=None) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert cache.get("key") == "value"
+        writer.execute("ROLLBACK")
+    assert cache.get("key") == "value"
 
 
 def test_memory_drops_what_was_used_longest_ago() -> None:
@@ -217,6 +280,12 @@ def key(
 
 def test_case_and_white_space_do_not_matter_to_the_key() -> None:
     assert key("  sick\n LEAVE?") == key()
+
+
+def test_typography_does_not_matter_to_the_key_but_powers_and_fractions_do() -> None:
+    assert key("Where is ｆｉｌｅ\u00a0１２, cafe\u0301?") == key("Where is ﬁle 12, café?")
+    assert key("Does it take 10² kg?") != key("Does it take 102 kg?")
+    assert key("Is it 1½?") != key("Is it 11⁄2?")
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import OperationalError
 
 from core.errors import InvalidInputError, ServiceError
-from core.settings import LogSettings, Settings
+from core.settings import LogSettings, ServiceSettings, Settings
 from core.types import Answer
 from service import cli, retention
 from service.auth import Caller
@@ -150,6 +152,25 @@ def test_a_server_sweeps_while_it_runs(stand: Callable[..., Standing], settings:
     assert not sweeps()
     stand(settings)
     assert sweeps()
+
+
+def test_a_server_that_logs_no_more_sweeps_what_it_logged(
+    stand: Callable[..., Standing], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.app.Sweeper", partial(Sweeper, first_s=0, every_s=0.01))
+    database = Database.of(settings)
+    row = interaction_row(Question("old"), Answer("a", "answer"), "none", {}, Maker())
+    Interactions(database).write([{**row, "time": datetime.now(UTC) - timedelta(days=200)}])
+    stand(settings.model_copy(update={"service": ServiceSettings(log_interactions=False)}))
+    until = time.monotonic() + 10
+    while kept(database) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert kept(database) == []
+
+
+def test_a_sweep_makes_no_file_where_nothing_was_written(settings: Settings) -> None:
+    assert sweep(Database.of(settings), 180) == Purged()
+    assert not settings.database.exists()
 
 
 def test_the_sweeper_goes_on_after_a_fault(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
