@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from core.interfaces import Cache
 from core.types import Answer, Citation, Usage
 from service.answer_keys import AnswerKey, AnswerKeys
+from service.caching import SWEEP_EVERY_S
 from service.flights import Flights
 from service.neighbours import Neighbours
 
@@ -172,9 +173,11 @@ class _AnswersInMemory:
         self._ttl_s = ttl_s
         self._guard = threading.Lock()
         self._answers: OrderedDict[str, tuple[float, Answer]] = OrderedDict()
+        self._swept = time.monotonic()
 
     def get(self, key: str) -> Answer | None:
         with self._guard:
+            self._sweep()
             expires, answer = self._answers.get(key, (0.0, None))
             if answer is None or expires <= time.monotonic():
                 self._answers.pop(key, None)
@@ -188,6 +191,14 @@ class _AnswersInMemory:
             self._answers.move_to_end(key)
             if len(self._answers) > _MEMORY_ANSWERS:
                 self._answers.popitem(last=False)
+
+    def _sweep(self) -> None:
+        """Forgets what ran out, which nobody may ever ask for again."""
+        now = time.monotonic()
+        if now - self._swept >= SWEEP_EVERY_S:
+            self._swept = now
+            for key in [key for key, (expires, _) in self._answers.items() if expires <= now]:
+                del self._answers[key]
 
 
 def dump_answer(answer: Answer) -> str:

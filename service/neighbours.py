@@ -1,7 +1,7 @@
 """Questions that were answered, and those among them that ask the same as a new one.
 
 The store keeps the questions of all processes; each process holds their vectors in memory, fetches what was
-added before it looks, and forgets questions of an older index or model.
+added before it looks, and forgets questions whose time is over or that are of an older index or model.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +29,7 @@ class Neighbour:
     question: str
     key: str  # of its answer
     sense: Sense
+    expires: float  # in seconds since 1970, as all processes count
 
 
 @dataclass
@@ -44,6 +47,12 @@ class _Space:
         self.vectors = np.concatenate([*known, rows])[-_MAX_ENTRIES:]
         self.entries = [*self.entries, *entries][-_MAX_ENTRIES:]
 
+    def forget(self, now: float) -> None:
+        """What ran out; the oldest stand first."""
+        living = next((n for n, entry in enumerate(self.entries) if entry.expires > now), len(self.entries))
+        if living and self.vectors is not None:
+            self.entries, self.vectors = self.entries[living:], self.vectors[living:].copy()
+
     def drop(self, entry: Neighbour) -> None:
         assert self.vectors is not None
         place = self.entries.index(entry)
@@ -54,9 +63,10 @@ class _Space:
 class Neighbours:
     """Thread-safe."""
 
-    def __init__(self, store: Cache, similarity: float) -> None:
+    def __init__(self, store: Cache, similarity: float, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._similarity = similarity
+        self._clock = clock
         self._spaces: OrderedDict[tuple[str, str], _Space] = OrderedDict()  # by generation and space
         self._guard = threading.Lock()
 
@@ -79,8 +89,8 @@ class Neighbours:
     def add(self, name: str, question: str, key: str, vector: NDArray[np.float32], ttl_s: int) -> None:
         """For all processes, this one included, from their next `find` on."""
         packed = base64.b64encode(vector.astype(np.float16).tobytes()).decode()
-        row = json.dumps({"question": question, "key": key, "vector": packed}, ensure_ascii=False)
-        self._store.append(name, row, ttl_s)
+        row = {"question": question, "key": key, "vector": packed, "expires": self._clock() + ttl_s}
+        self._store.append(name, json.dumps(row, ensure_ascii=False), ttl_s)
 
     def drop(self, generation: str, name: str, entry: Neighbour) -> None:
         """For an entry whose answer is gone."""
@@ -103,6 +113,8 @@ class Neighbours:
                 vectors.append(parsed[1])
         if entries:
             space.add(entries, vectors)
+        for held in self._spaces.values():
+            held.forget(self._clock())
         while len(self) > _MAX_ENTRIES and len(self._spaces) > 1:
             self._spaces.popitem(last=False)
         return space
@@ -114,6 +126,6 @@ def _parse(row: str) -> tuple[Neighbour, NDArray[np.float32]] | None:
         fields = json.loads(row)
         vector = np.frombuffer(base64.b64decode(fields["vector"]), np.float16).astype(np.float32)
         question, key = str(fields["question"]), str(fields["key"])
-        return Neighbour(question, key, sense_of(question)), vector
+        return Neighbour(question, key, sense_of(question), float(fields["expires"])), vector
     except (ValueError, KeyError, TypeError):
         return None

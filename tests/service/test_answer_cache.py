@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -191,6 +192,36 @@ def test_neighbours_of_an_older_generation_are_dropped() -> None:
     assert len(neighbours) == 1  # two models may be asked by turns
     for generation in ("three", "four", "five"):
         assert neighbours.find(generation, "new", ASKED, vector) == []
+    assert len(neighbours) == 0
+
+
+def test_answers_in_memory_are_forgotten_when_their_time_is_over(
+    standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing.ask(ASKED)
+    memory = standing.app.state.conversing.answers._memory
+    assert len(memory._answers) == 1
+    later = time.monotonic() + 100
+    monkeypatch.setattr("service.answer_cache.time.monotonic", lambda: later)
+    assert memory.get("another") is None
+    assert len(memory._answers) == 0
+
+
+def test_neighbours_are_forgotten_when_their_time_is_over() -> None:
+    now = 1000.0
+    neighbours = Neighbours(MemoryCache(), similarity=0.8, clock=lambda: now)
+    vector = FakeEmbedder().embed([ASKED])[0]
+    neighbours.add("space", ASKED, "first", vector, 60)
+    assert len(neighbours.find("generation", "space", ASKED, vector)) == 1
+    now = 1030.0
+    neighbours.add("space", SAME, "second", vector, 60)
+    assert len(neighbours.find("generation", "space", ASKED, vector)) == 2
+    now = 1060.0
+    neighbours.find("generation", "other", ASKED, vector)  # whoever asks
+    assert len(neighbours) == 1
+    assert [found.key for found in neighbours.find("generation", "space", ASKED, vector)] == ["second"]
+    now = 1090.0
+    assert neighbours.find("generation", "space", ASKED, vector) == []
     assert len(neighbours) == 0
 
 
