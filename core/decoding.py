@@ -50,7 +50,7 @@ DECODING_NAMES = tuple(_PLAIN)
 
 
 def default_decoding(settings: DecodingSettings) -> Decoding:
-    return Decoding(**settings.model_dump())
+    return Decoding(**dict(settings))
 
 
 def decide_decoding(defaults: Decoding, wishes: Mapping[str, Any]) -> Decoding:
