@@ -68,7 +68,7 @@ def decide_decoding(defaults: Decoding, wishes: Mapping[str, Any]) -> Decoding:
         defaults = replace(defaults, **{name: _PLAIN[name] for name in _OF_BEAMS})
     if "max_tokens" in wishes and "min_new_tokens" not in wishes:
         defaults = replace(defaults, min_new_tokens=min(defaults.min_new_tokens, wishes["max_tokens"]))
-    decided = replace(defaults, **wishes)
+    decided = replace(defaults, **wishes) if wishes else defaults
     if fault := contradiction(decided):
         raise InvalidInputError(fault, code="contradictory_decoding")
     return decided

@@ -10,9 +10,9 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,6 +33,14 @@ SECURITY_HEADERS = {
     "X-Permitted-Cross-Domain-Policies": "none",
 }
 OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
+_Pairs = tuple[tuple[bytes, bytes], ...]  # names in lower case, as ASGI has them
+
+
+def _encoded(headers: Mapping[str, str]) -> _Pairs:
+    return tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
+
+
+_OVER_HTTP, _OVER_TLS = _encoded(SECURITY_HEADERS), _encoded(SECURITY_HEADERS | OVER_TLS)
 REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -77,7 +85,7 @@ class Exchange:
         scope.setdefault("state", {})["request_id"] = self.request_id
         self._announced = headers.get("content-length", "")
         self._scope, self._receive, self._send = scope, receive, send
-        self._security = SECURITY_HEADERS | OVER_TLS if scope.get("scheme") == "https" else SECURITY_HEADERS
+        self._security = _OVER_TLS if scope.get("scheme") == "https" else _OVER_HTTP
         self._max_body_bytes = max_body_bytes
         self._received = 0
         self._status = 0
@@ -109,12 +117,18 @@ class Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = self.request_id
-            headers.update(self._scope["state"].get("response_headers", {}))
-            for name, value in self._security.items():
-                headers.setdefault(name, value)
+            message = {**message, "headers": self._headers(message["headers"])}
         await self._send(message)
+
+    def _headers(self, given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """What the application has set, the headers of this exchange, and the security headers left open."""
+        of_exchange = {"X-Request-ID": self.request_id, **self._scope["state"].get("response_headers", {})}
+        set_here = dict(_encoded(of_exchange))
+        headers = [pair for pair in given if pair[0].lower() not in set_here]
+        headers.extend(set_here.items())
+        named = {name.lower() for name, _ in headers}
+        headers.extend(pair for pair in self._security if pair[0] not in named)
+        return headers
 
     async def send_fault(self) -> None:
         """A 500 in the error shape, where no response has begun yet."""

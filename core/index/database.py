@@ -10,6 +10,7 @@ reading the old file, which goes with the first commit.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -108,7 +109,7 @@ class Database:
 
     def _reader(self) -> sqlite3.Connection | None:
         """This thread's connection, or None as long as nothing was ever committed."""
-        inode = self.path.stat().st_ino if self.path.exists() else None
+        inode = _inode(self.path)
         existing: tuple[int, sqlite3.Connection] | None = getattr(self._local, "connection", None)
         if existing is not None and existing[0] == inode:
             return existing[1]
@@ -123,6 +124,14 @@ class Database:
         with self._guard:
             self._connections.append(connection)
         return connection
+
+
+def _inode(path: Path) -> int | None:
+    """Looked up once for every select, so with one call of the system; None where there is no file."""
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return None
 
 
 def _connect(path: Path) -> sqlite3.Connection:
