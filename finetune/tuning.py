@@ -111,9 +111,9 @@ def retrain(
     if kind != KIND:
         from finetune.generating import retrain_generating
 
-        asked = {} if regress else {"regress": None}
+        elsewhere = regression.written_by if regress else None
         return retrain_generating(
-            inhouse, pairs, kind=kind, base=base, recipe=recipe, progress=progress, **asked
+            inhouse, pairs, kind=kind, base=base, recipe=recipe, progress=progress, regress=elsewhere
         )
     parts = split(pairs, settings.finetune)
     lessons = lessons_of(inhouse, parts, progress)

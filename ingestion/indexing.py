@@ -225,7 +225,7 @@ class _Run:
         except UnicodeEncodeError as error:
             half = f"U+{ord(error.object[error.start]):04X}"
             raise SourceError(f"It holds half of a character ({half}); write it anew.") from error
-        except Exception as error:
+        except Exception as error:  # named with its file; the others must go on
             raise SourceError(f"It cannot be cut into passages ({type(error).__name__}: {error}).") from error
 
     def _chunked(self, source: Source) -> tuple[Document, list[Chunk]]:

@@ -23,7 +23,7 @@ HELD_OUT = "held-out"
 
 def learned_by(settings: Settings, arms: Sequence[str], training: Path | None) -> dict[str, list[QAPair]]:
     """Pairs by what they are: of every adapter among the arms, of those that it was tuned from, and the pairs
-    of `training`. None where an adapter does not hold what it learned.
+    of `training`. The list is empty where an adapter does not hold what it learned.
 
     Raises InvalidInputError where `training` cannot be used.
     """

@@ -7,27 +7,18 @@ The same command goes on with a run that was killed. What was made of the corpus
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 
 from core.models.precision import use_threads
 from core.progress import console
+from finetune.pretraining.command import stage_parser
 from finetune.pretraining.packing import packed
 from finetune.pretraining.pretraining import pretrain
 from finetune.pretraining.recipe import recipe_of
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("recipe", help="small, base or a YAML file")
-    parser.add_argument("--corpus", type=Path, required=True, help="a folder of *.jsonl.xz")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=0, help="where the recipe names no tokens")
-    parser.add_argument("--threads", type=int, default=0, help="0: all cores")
-    args = parser.parse_args(arguments)
+    args = stage_parser(__doc__).parse_args(arguments)
     use_threads(args.threads)
     recipe, progress = recipe_of(args.recipe), console()
     data = packed(

@@ -8,28 +8,21 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 from core.errors import InvalidInputError
 from core.models.precision import use_threads
 from core.progress import console
+from finetune.pretraining.command import stage_parser
 from finetune.pretraining.recipe import recipe_of
 from finetune.pretraining.shipping import ship
 from finetune.pretraining.tuning import items_of, tokens_for, tune
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("recipe", help="small, base or a YAML file")
-    parser.add_argument("--corpus", type=Path, required=True, help="a folder of *.jsonl.xz")
+    parser = stage_parser(__doc__)
     parser.add_argument("--nqg", type=Path, required=True, help="question_sentence_pairs.jsonl")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=0, help="where the recipe names no tokens")
-    parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     args = parser.parse_args(arguments)
     use_threads(args.threads)
     recipe, progress = recipe_of(args.recipe), console()

@@ -7,79 +7,18 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from core.errors import IndexLockedError, SourceError
-from core.index.index import Index
 from core.interfaces import FloatMatrix
-from core.settings import IngestionSettings, Settings
-from core.types import Filters, Labels
-from ingestion.indexing import ReindexReport, reindex
+from core.settings import IngestionSettings
+from ingestion.indexing import reindex
 from ingestion.naming import content_hash
-from tests.fakes import FakeEmbedder
 from tests.ingestion.making import line, pdf
-
-
-class CountingEmbedder(FakeEmbedder):
-    """Remembers what it was asked to embed."""
-
-    def __init__(self, name: str = "fake-embedder") -> None:
-        self.name = name
-        self.texts: list[str] = []
-        self.batches: list[int] = []
-
-    def embed(self, texts: Sequence[str]) -> FloatMatrix:
-        self.texts += texts
-        self.batches.append(len(texts))
-        return super().embed(texts)
-
-
-class Workplace:
-    """A folder of documents, the settings of an index for it, and shorthands."""
-
-    def __init__(self, folder: Path) -> None:
-        self.docs = folder / "docs"
-        self.settings = Settings(data_dir=folder / "data")
-        self.embedder = CountingEmbedder()
-
-    def write(self, source: str, content: str | bytes) -> Path:
-        path = self.docs / source
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    def reindex(self, *paths: Path | str, full: bool = False) -> ReindexReport:
-        self.embedder.texts.clear()
-        return reindex(self.settings, paths or [self.docs], full=full, embedder=self.embedder)
-
-    def open(self) -> Index:
-        return Index.open(self.settings, embedder_name=self.embedder.name, dimension=64)
-
-    def sources(self) -> list[str]:
-        return sorted(document.source for document in self.open().documents())
-
-    def found(self, query: str, k: int = 50) -> list[str]:
-        """The sources that either search finds, best first within each."""
-        index = self.open()
-        hits = index.dense(self.embedder.embed([query])[0], k) + index.lexical(query, k)
-        chunks = index.chunks(chunk_id for chunk_id, _ in hits)
-        return [chunk.source for chunk in chunks.values()]
-
-    def assert_stores_agree(self) -> None:
-        index = self.open()
-        assert index._vectors().ids() == {chunk.id for chunk in index.all_chunks()}
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Workplace:
-    place = Workplace(tmp_path)
-    place.write("leave.md", "# Leave\n\nParental leave lasts sixteen weeks.")
-    place.write("hr/pay.txt", "PAY\n\nSalaries arrive on the 25th.")
-    place.write("prices.csv", "item,price\nHub,99\n")
-    return place
+from tests.ingestion.workplace import CountingEmbedder, Workplace
 
 
 def test_the_first_run_indexes_everything(place: Workplace) -> None:
@@ -178,42 +117,6 @@ def test_a_copy_of_a_file_is_added_beside_it(place: Workplace) -> None:
     report = place.reindex()
     assert (report.moved, report.added, report.documents) == (0, 1, 4)
     assert place.embedder.texts == []
-
-
-def test_labels_of_a_folder_travel_to_its_chunks(place: Workplace) -> None:
-    place.write(".inhouse.toml", 'collection = "handbook"\nlanguage = "en"\n')
-    place.write("hr/.inhouse.toml", 'tags = ["pay"]\ngroups = ["hr"]\n')
-    place.reindex()
-    labels = {chunk.source: chunk.labels for chunk in place.open().all_chunks()}
-    assert labels["leave.md"] == Labels("handbook", language="en")
-    assert labels["hr/pay.txt"] == Labels("handbook", ("pay",), "en", ("hr",))
-
-
-def test_a_part_of_a_labelled_folder_keeps_its_labels_when_indexed_alone(place: Workplace) -> None:
-    place.write("hr/.inhouse.toml", 'groups = ["hr"]\n')
-    place.write("hr/pay/scale.md", "# Scale\n\nGrade 7 starts at 4,100.\n")
-    place.reindex(place.docs / "hr" / "pay")
-    assert place.open().documents()[0].labels == Labels(groups=("hr",))
-
-
-def test_new_labels_are_taken_over_without_embedding(place: Workplace) -> None:
-    place.reindex()
-    place.write("hr/.inhouse.toml", 'groups = ["hr"]\n')
-    report = place.reindex()
-    assert (report.unchanged, report.index_version, place.embedder.texts) == (3, 2, [])
-    assert place.open().lexical("salaries", 5, Filters(groups=())) == []
-    assert place.open().lexical("salaries", 5, Filters(groups=("hr",))) != []
-    place.assert_stores_agree()
-    assert place.reindex().index_version == 2
-
-
-@pytest.mark.parametrize("written", ["groups = 'hr'", "group = ['hr']", "not toml", "tags = [1]"])
-def test_a_label_file_that_cannot_be_used_keeps_its_documents_out(place: Workplace, written: str) -> None:
-    place.write("hr/.inhouse.toml", written)
-    report = place.reindex()
-    assert [failure.source for failure in report.failed] == ["hr/pay.txt"]
-    assert ".inhouse.toml cannot be" in report.failed[0].error
-    assert place.sources() == ["leave.md", "prices.csv"]
 
 
 def test_a_corrupt_file_is_named_and_the_rest_is_indexed(place: Workplace) -> None:
@@ -411,112 +314,6 @@ def test_unsupported_documents_are_named_and_other_files_passed_over(place: Work
     assert "notes.log" not in place.sources()
 
 
-@pytest.fixture
-def faq(tmp_path: Path) -> Iterator[tuple[str, sqlite3.Connection]]:
-    """The URL of a table of two questions, and a connection to change it by."""
-    connection = sqlite3.connect(tmp_path / "faq.db", isolation_level=None)
-    connection.execute("CREATE TABLE faq (id INTEGER PRIMARY KEY, question TEXT, answer TEXT)")
-    connection.execute("INSERT INTO faq VALUES (1, 'Where is the canteen?', 'On the second floor.')")
-    connection.execute("INSERT INTO faq VALUES (2, 'When is payday?', 'On the 25th.')")
-    yield f"sqlite:///{tmp_path / 'faq.db'}?table=faq", connection
-    connection.close()
-
-
-def test_rows_of_a_table_are_documents_that_follow_the_table(
-    place: Workplace, faq: tuple[str, sqlite3.Connection]
-) -> None:
-    url, connection = faq
-    place.reindex()
-    assert place.reindex(url).added == 2
-    assert place.found("canteen floor", 1)[0] == "faq.db/faq/1"
-    assert (place.reindex(url).unchanged, place.embedder.texts) == (2, [])
-    connection.execute("UPDATE faq SET answer = 'On the third floor.' WHERE id = 1")
-    connection.execute("DELETE FROM faq WHERE id = 2")
-    report = place.reindex(url, place.docs)
-    assert (report.updated, report.deleted, report.unchanged, report.documents) == (1, 1, 3, 4)
-    assert place.open().lexical("payday", 5) == []
-    assert place.open().lexical("third", 5) != []
-    place.assert_stores_agree()
-    assert place.reindex(place.docs).documents == 4  # the table is another place
-
-
-def test_a_table_that_cannot_be_read_keeps_its_rows(
-    place: Workplace, faq: tuple[str, sqlite3.Connection]
-) -> None:
-    url, connection = faq
-    place.reindex(url)
-    connection.execute("DROP TABLE faq")
-    report = place.reindex(url)
-    assert "There is no table faq" in report.failed[0].error
-    assert (report.documents, report.unread) == (2, 1)
-    with pytest.raises(SourceError, match="There is no database file"):
-        place.reindex(url.replace("faq.db", "gone.db"))
-
-
-def test_two_tables_are_the_same_in_any_order_and_alone(
-    place: Workplace, faq: tuple[str, sqlite3.Connection]
-) -> None:
-    url, connection = faq
-    connection.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)")
-    connection.execute("INSERT INTO notes VALUES (1, 'Umbrellas stand in the hall.')")
-    database = url.removesuffix("?table=faq")
-    place.reindex(f"{database}?table=faq&table=notes")
-    connection.execute("DELETE FROM faq WHERE id = 1")
-    assert place.reindex(f"{database}?table=notes&table=faq").deleted == 1
-    assert place.open().lexical("canteen", 5) == []
-    connection.execute("DELETE FROM faq WHERE id = 2")
-    report = place.reindex(url)
-    assert (report.deleted, report.documents) == (1, 1)
-    assert place.open().lexical("umbrellas", 5)
-
-
-def test_a_row_that_shared_its_root_with_another_table_goes_with_its_own(
-    place: Workplace, faq: tuple[str, sqlite3.Connection]
-) -> None:
-    url, connection = faq
-    place.reindex(url)
-    index = place.open()
-    old = f"{index.documents()[0].root}&table=notes"
-    with sqlite3.connect(place.settings.index_dir / "catalogue-2.sqlite3") as catalogue:
-        catalogue.execute("UPDATE documents SET root = ?", (old,))
-    connection.execute("DELETE FROM faq WHERE id = 1")
-    report = place.reindex(url)
-    assert (report.deleted, report.unchanged, place.embedder.texts) == (1, 1, [])
-    assert place.sources() == ["faq.db/faq/2"]
-
-
-@pytest.mark.parametrize("written", ["groups = 'hr'", b"\xff"])
-def test_documents_whose_label_file_broke_are_forgotten(place: Workplace, written: str | bytes) -> None:
-    place.reindex()
-    place.write("hr/.inhouse.toml", written)
-    report = place.reindex()
-    assert (report.deleted, [failure.source for failure in report.failed]) == (1, ["hr/pay.txt"])
-    assert place.open().lexical("salaries", 5) == []
-    place.write("hr/.inhouse.toml", "groups = ['hr']")
-    assert place.reindex().added == 1
-    assert place.open().lexical("salaries", 5, Filters(groups=())) == []
-
-
-def test_a_file_that_cannot_be_read_is_not_kept_under_labels_of_before(place: Workplace) -> None:
-    place.reindex()
-    place.write("hr/.inhouse.toml", "groups = ['hr']")
-    place.write("hr/pay.txt", b"Salaries \xff\xfe arrive on the 25th.")
-    report = place.reindex()
-    assert (report.deleted, [failure.source for failure in report.failed]) == (1, ["hr/pay.txt"])
-    assert place.open().lexical("salaries", 5) == []
-    place.assert_stores_agree()
-
-
-def test_a_link_has_the_labels_of_the_file_that_it_leads_to(place: Workplace) -> None:
-    place.write("hr/.inhouse.toml", 'groups = ["hr"]\n')
-    (place.docs / "open").mkdir()
-    (place.docs / "open" / "pay.txt").symlink_to(Path("..") / "hr" / "pay.txt")
-    place.reindex()
-    labels = {document.source: document.labels for document in place.open().documents()}
-    assert labels["open/pay.txt"] == labels["hr/pay.txt"] == Labels(groups=("hr",))
-    assert place.open().lexical("salaries", 5, Filters(groups=())) == []
-
-
 def test_a_file_put_in_the_place_of_another_of_the_same_size_and_date_is_found(place: Workplace) -> None:
     path = place.docs / "leave.md"
     place.reindex()
@@ -579,10 +376,3 @@ def test_a_document_that_cannot_be_cut_is_a_fault_of_its_file_alone(
         ("hr/pay.txt", "It cannot be cut into passages (TypeError: TextInputSequence must be str).")
     ]
     assert place.sources() == ["leave.md", "prices.csv"]
-
-
-def test_a_label_file_may_begin_with_a_byte_order_mark(place: Workplace) -> None:
-    place.write("hr/.inhouse.toml", b'\xef\xbb\xbfgroups = ["hr"]\r\n')
-    assert place.reindex().failed == ()
-    labels = {document.source: document.labels for document in place.open().documents()}
-    assert labels["hr/pay.txt"] == Labels(groups=("hr",))
