@@ -44,6 +44,7 @@ _MEASURES = {
     "high",
     "fast",
 }
+_SPANS = {"minute", "hour", "day", "week", "fortnight", "month", "quarter", "year"}
 _EITHER_WAY = {"how", "when", "where", "how many", "how much", "how long", "how often"}
 
 
@@ -170,8 +171,8 @@ def _alike(one: Word, other: Word) -> bool:
         return True
     if {one.preposition, other.preposition} <= _PLACES and not one.text[0].isdigit():
         return True
-    if any(character.isdigit() for character in one.text):  # "in 2 weeks", "for 2 weeks"
-        return False
+    if one.text in _SPANS or any(character.isdigit() for character in one.text):
+        return False  # "in 2 weeks" is not "2 weeks", nor "in a month" "a month"
     return not (one.preposition and other.preposition)
 
 

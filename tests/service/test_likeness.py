@@ -63,6 +63,8 @@ def test_the_same_in_other_words_agrees_both_ways(first: str, second: str) -> No
         ("What is the price of C?", "What is the price of C++?"),
         ("Can I work from abroad a month?", "Can I work from abroad every month?"),
         ("Can I take a year off?", "Can I take every year off?"),
+        ("Can I leave in a month?", "Can I leave a month?"),
+        ("Can I get an advance for a week?", "Can I get an advance a week?"),
         ("How often do I get a week off?", "How often do I get every week off?"),
         ("How much notice must I give?", "How much notice must you give?"),
         ("How much notice do I have to give?", "How much notice do you have to give?"),
