@@ -155,6 +155,9 @@ class Answerer:
         if verdict != "answer":
             yield from self._decline(verdict, asked, watch, reading, confidence, "decision")
             return
+        with watch.stage("read"):
+            reading = self.retriever.read_parts(asked, reading, filters)
+            reading = first_hits(reading, self.settings.answering.context_chunks)
         yield from self._generate(asked, reading, history, decoding or Decoding(), watch, confidence)
 
     def _generate(

@@ -55,6 +55,7 @@ class Reading:
 
     hits: tuple[Hit, ...]
     units: tuple[ScoredUnit, ...]
+    parts: tuple[ScoredUnit, ...] = ()  # of a question that asks two things: the best unit for each
 
 
 @dataclass(frozen=True, slots=True)

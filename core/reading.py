@@ -58,7 +58,40 @@ def in_order(reading: Reading, hits: Sequence[Hit]) -> Reading:
 
 def first_hits(reading: Reading, k: int) -> Reading:
     """The reading of its first k hits alone."""
-    return Reading(reading.hits[:k], tuple(scored for scored in reading.units if scored.hit < k))
+    units, parts = (
+        tuple(scored for scored in found if scored.hit < k) for found in (reading.units, reading.parts)
+    )
+    return Reading(reading.hits[:k], units, parts)
+
+
+def with_parts(whole: Reading, parts: Sequence[Reading], among: int) -> Reading:
+    """The reading of a whole question with the best hit of each part among its first ones, in place of the
+    last that no part needs, and the unit of each such hit that answers its part more likely than not.
+    """
+    needed = {part.hits[0].chunk.id: part for part in parts if part.hits}
+    first, later = list(whole.hits[:among]), whole.hits[among:]
+    missing = {name: part for name, part in needed.items() if all(hit.chunk.id != name for hit in first)}
+    crowded = max(0, len(first) + len(missing) - among)
+    spare = [hit for hit in first if hit.chunk.id not in needed]
+    displaced = spare[len(spare) - crowded :]
+    kept = [hit for hit in first if hit not in displaced]
+    lowest = min((hit.score for hit in kept), default=0.0)
+    added = [part.hits[0] for part in missing.values()]
+    behind = [hit for hit in (*displaced, *later) if hit.chunk.id not in missing]
+    moved = [replace(hit, score=min(hit.score, lowest)) for hit in behind]
+    hits = (*kept, *(replace(hit, score=lowest) for hit in added), *moved)
+
+    place = {hit.chunk.id: number for number, hit in enumerate(hits)}
+    found = {hit.chunk.id for hit in whole.hits}
+    units = [replace(scored, hit=place[whole.hits[scored.hit].chunk.id]) for scored in whole.units]
+    answers = []
+    for part in (part for part in parts if part.hits):
+        best = part.hits[0].chunk.id
+        own = [replace(scored, hit=place[best]) for scored in part.units if scored.hit == 0]
+        answers += [scored for scored in own[:1] if scored.logit > 0]
+        units += [] if best in found else own
+        found.add(best)
+    return Reading(hits, tuple(sorted(units, key=lambda scored: -scored.logit)), tuple(answers))
 
 
 def sigmoid(logit: float) -> float:
@@ -73,7 +106,8 @@ def _asks(unit: Unit) -> bool:
 def choose(reading: Reading, settings: AnsweringSettings) -> list[ScoredUnit]:
     """The best unit, then those that come close, within the limits of number and words; in reading order.
 
-    A unit is judged by the reader's logit and by the score of the hit that it stands in.
+    A unit is judged by the reader's logit and by the score of the hit that it stands in. What answers a part
+    of the question comes before all others.
     """
 
     def worth(scored: ScoredUnit) -> float:
@@ -81,10 +115,11 @@ def choose(reading: Reading, settings: AnsweringSettings) -> list[ScoredUnit]:
 
     chosen: list[ScoredUnit] = []
     words = 0
-    for scored in sorted(reading.units, key=worth, reverse=True):
+    ranked = sorted(reading.units, key=worth, reverse=True)
+    for number, scored in enumerate((*reading.parts, *ranked)):
         length = len(scored.unit.in_context().split())
         if chosen:
-            close = worth(scored) >= worth(chosen[0]) - settings.unit_margin
+            close = number < len(reading.parts) or worth(scored) >= worth(ranked[0]) - settings.unit_margin
             if len(chosen) >= settings.max_sentences or not close:
                 break
             if words + length > settings.max_words or _repeats(scored, chosen):

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from core.acronyms import Acronyms
 from core.errors import IndexEmptyError
 from core.interfaces import Embedder, Reading, Reranker
-from core.reading import in_order, read, sigmoid
+from core.parts import parts_of
+from core.reading import in_order, read, sigmoid, with_parts
 from core.settings import RetrievalSettings
 from core.spelling import Vocabulary as Spelling
 from core.spelling import mended
@@ -56,6 +57,9 @@ class SearchableIndex(Protocol):
     def vocabulary(self, filters: Filters = ...) -> Vocabulary: ...
 
 
+_FIRST = 5  # hits among which the best one of each part of a question stands
+
+
 @cache
 def _beside() -> ThreadPoolExecutor:
     """The threads in which BM25 searches while the embedder works: one a question."""
@@ -75,7 +79,9 @@ class Retriever:
         hits = self.fuse(query, filters)
         if self.reader is None:
             return hits[:k]
-        return [*self.read(query, hits).hits, *hits[self.settings.rerank_top :]][:k]
+        read = self.read_parts(query, self.read(query, hits), filters).hits
+        known = {hit.chunk.id for hit in read}
+        return [*read, *(hit for hit in hits if hit.chunk.id not in known)][:k]
 
     def understood(self, query: str, filters: Filters = EVERYTHING) -> str:
         """The query with its misspelt words mended, and its acronyms beside what they stand for: by what
@@ -138,3 +144,20 @@ class Retriever:
             for number, hit in enumerate(reading.hits)
         ]
         return in_order(reading, reranked)
+
+    def read_parts(self, query: str, reading: Reading, filters: Filters = EVERYTHING) -> Reading:
+        """The reading with what each half of a question that asks two things finds best.
+
+        A half is searched for by its own words, and by its vector joined with that of the whole question,
+        which names what it is about.
+        """
+        parts = parts_of(query) if self.settings.part_top else ()
+        if len(parts) < 2:
+            return reading
+        whole, *own = self.embedder.embed([query, *parts])
+        found = []
+        for part, vector in zip(parts, own, strict=True):
+            joined = vector + whole
+            hits = self.fuse(part, filters, joined / np.linalg.norm(joined))
+            found.append(self.read(part, hits[: self.settings.part_top]))
+        return with_parts(reading, found, _FIRST)

@@ -97,6 +97,12 @@ class RetrievalSettings(Section):
     rerank_weight: float = Field(
         0.25, ge=0, description="weight of a hit's best unit, as a probability, beside its fused score"
     )
+    part_top: int = Field(
+        6,
+        ge=0,
+        description="fused hits that the reader reads for each half of a question that asks two things; 0: "
+        "questions are left whole",
+    )
 
 
 class ModelSettings(Section):

@@ -66,6 +66,7 @@ def variants(retriever: Retriever) -> dict[str, Search]:
         **{f"reader reads {depth} hits": with_settings(rerank_top=depth) for depth in depths},
         "spelling left as it is": with_settings(mend_spelling=False),
         "acronyms left as they are": with_settings(expand_acronyms=False),
+        "questions left whole": with_settings(part_top=0),
         "no reader": with_settings("fuse"),
         "no reader, near-duplicates kept": with_settings("candidates"),
         "reciprocal rank fusion": lambda question: _rank_fusion(retriever, question),

@@ -145,7 +145,8 @@ class SharingRetriever(Retriever):
     def fuse(
         self, query: str, filters: Filters = EVERYTHING, vector: NDArray[np.float32] | None = None
     ) -> list[Hit]:
-        key = (query, filters, self.settings.candidates, self.settings.lexical_weight)
+        asked = None if vector is None else vector.tobytes()  # half a question may belong to several
+        key = (query, asked, filters, self.settings.candidates, self.settings.lexical_weight)
         hits = self.memory.once("retrieve", key, lambda: Retriever.fuse(self, query, filters, vector))
         self.memory.trace.fused = tuple(hits)
         return list(hits)
@@ -156,3 +157,16 @@ class SharingRetriever(Retriever):
         trace = self.memory.trace
         trace.ranked, trace.read = (*reading.hits, *hits[top:]), len(reading.hits)
         return reading
+
+    def read_parts(self, query: str, reading: Reading, filters: Filters = EVERYTHING) -> Reading:
+        """Hits that only a part of the question found count as read."""
+        trace = self.memory.trace
+        fused, ranked, read = trace.fused, trace.ranked, trace.read
+        widened = Retriever.read_parts(self, query, reading, filters)
+        names = {hit.chunk.id for hit in widened.hits}
+        known = {hit.chunk.id for hit in fused[:read]}
+        added = tuple(hit for hit in widened.hits if hit.chunk.id not in known)
+        later = (hit for hit in fused[read:] if hit.chunk.id not in names)
+        trace.fused, trace.read = (*fused[:read], *added, *later), read + len(added)
+        trace.ranked = (*widened.hits, *(hit for hit in ranked if hit.chunk.id not in names))
+        return widened

@@ -19,6 +19,7 @@ from core.errors import ConfigurationError, InvalidInputError
 from core.interfaces import Decoding, Draft, Reading
 from core.models.encoding import PromptEncoder, fit, prompt_of, window_of
 from core.prompts import NOT_COVERED, Asked, Prompt, broken_up
+from core.reading import first_hits
 from core.settings import Settings
 from core.support import Beginning, Sentence, cited, numbers, verbatim_units
 from core.types import FinishReason, Message, Usage
@@ -90,7 +91,7 @@ class LocalGenerator:
         """Raises ModelError where the model fails, InvalidInputError where the question does not fit."""
         asked = Asked(question, reading.hits, tuple(history), self._settings.assistant.purpose)
         ids, fitting, max_tokens = self.fitted(asked, decoding)
-        shown = _first_hits(reading, len(fitting.hits))
+        shown = first_hits(reading, len(fitting.hits))
         if self._settings.answering.grounded:
             return self._quote(ids, shown, decoding, max_tokens)
         return self._write(ids, shown, decoding, max_tokens)
@@ -188,7 +189,7 @@ class EndpointGenerator:
         asked = Asked(question, reading.hits, tuple(history), self._settings.assistant.purpose)
         reserved = min(decoding.max_tokens, self._window // 2)
         fitting = fit(asked, self._estimate, self._window - reserved)
-        shown = _first_hits(reading, len(fitting.hits))
+        shown = first_hits(reading, len(fitting.hits))
         cutter, beginning = StopCutter(decoding.stop), Beginning(shown)
         verbatim = self._settings.answering.grounded
         text, usage, reason = "", Usage(), None
@@ -260,10 +261,6 @@ def _until_stop(sentences: Sequence[Sentence], stops: tuple[str, ...]) -> list[S
             kept.append(replace(sentence, text=shown.rstrip()))
         break
     return kept
-
-
-def _first_hits(reading: Reading, kept: int) -> Reading:
-    return Reading(reading.hits[:kept], tuple(scored for scored in reading.units if scored.hit < kept))
 
 
 def named_model(settings: Settings) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from core.reading import choose, compose, read
+from core.interfaces import Reading
+from core.reading import choose, compose, first_hits, read, with_parts
 from core.settings import AnsweringSettings
 from core.types import Chunk, Hit
 from tests.fakes import FakeReranker
@@ -58,3 +59,39 @@ def test_a_table_row_is_answered_with_its_column_names() -> None:
         "price of basic", [hit("| Plan | Price |\n|---|---|\n| Basic | €10 |\n| Pro | €25 |")], FakeReranker()
     )
     assert compose(choose(reading, AnsweringSettings(max_sentences=1))) == "Plan: Basic; Price: €10. [1]"
+
+
+def test_an_answer_says_what_answers_each_half_of_a_question() -> None:
+    settings = AnsweringSettings(max_sentences=2, unit_margin=1)
+    leave, hose = (
+        hit("Red leave is thirty days. Red leave is paid leave.", "Leave"),
+        hit("Joe mends the hose.", "Hose"),
+    )
+    whole = read("how long is red leave and who mends the hose", [leave, hose], FakeReranker())
+    halves = [
+        read(half, [leave, hose] if half.startswith("red") else [hose, leave], FakeReranker())
+        for half in ("red leave is thirty", "who mends the hose")
+    ]
+    assert "Joe" not in compose(choose(whole, settings))
+    said = choose(with_parts(whole, halves, 2), settings)
+    assert [scored.unit.text for scored in said] == ["Red leave is thirty days.", "Joe mends the hose."]
+
+
+def test_half_a_question_that_nothing_answers_adds_nothing() -> None:
+    leave = hit("Red leave is thirty days.")
+    whole = read("red leave", [leave], FakeReranker())
+    found = with_parts(whole, [read("who mends the hose", [leave], FakeReranker()), Reading((), ())], 5)
+    assert (found.parts, found.hits, found.units) == ((), whole.hits, whole.units)
+
+
+def test_both_halves_may_be_answered_by_one_passage() -> None:
+    both = hit("Red leave is thirty days. Joe mends the hose.")
+    whole = read("red leave hose", [both], FakeReranker())
+    halves = [read(half, [both], FakeReranker()) for half in ("red leave", "mends the hose")]
+    found = with_parts(whole, halves, 5)
+    assert [scored.unit.text for scored in found.parts] == [
+        "Red leave is thirty days.",
+        "Joe mends the hose.",
+    ]
+    assert first_hits(found, 1) == found
+    assert first_hits(found, 0) == Reading((), ())

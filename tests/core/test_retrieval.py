@@ -99,3 +99,47 @@ def test_a_chunk_that_the_filters_deny_is_left_out_whatever_the_searches_find() 
 def test_an_empty_index_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(IndexEmptyError, match="reindex"):
         retriever(ListedIndex({}, {}, {})).search("pump", 5)
+
+
+class SearchedIndex(ListedIndex):
+    """Its dense search compares vectors."""
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        super().__init__({}, {}, texts)
+        self._vectors = FakeEmbedder().embed(list(texts.values()))
+
+    def dense(
+        self, vector: NDArray[np.float32], k: int, filters: Filters = EVERYTHING
+    ) -> list[tuple[str, float]]:
+        similar = zip(self._texts, (self._vectors @ vector).tolist(), strict=True)
+        return sorted(similar, key=lambda found: -found[1])[:k]
+
+
+ASKED_TWICE = "How many days of red leave, and who mends the hose?"
+HANDBOOK = {
+    **{f"leave {n}": f"Red leave of how many days of leave {n}." for n in range(8)},
+    "hose": "Joe mends the hose.",
+}
+
+
+def test_what_half_a_question_finds_best_is_among_the_first_hits() -> None:
+    index = SearchedIndex(HANDBOOK)
+    whole, halves = (
+        [hit.chunk.id for hit in retriever(index, reranked=True, part_top=top).search(ASKED_TWICE, 9)]
+        for top in (0, 6)
+    )
+    assert "hose" not in whole[:5]
+    assert halves.index("hose") < 5
+    assert halves[:4] == whole[:4]  # the last of the first made room
+    assert sorted(halves) == sorted(whole)
+
+
+def test_hits_go_by_their_score_when_one_was_moved_up() -> None:
+    hits = retriever(SearchedIndex(HANDBOOK), reranked=True).search(ASKED_TWICE, 9)
+    assert [hit.score for hit in hits[:5]] == sorted((hit.score for hit in hits[:5]), reverse=True)
+
+
+def test_half_a_question_finds_nothing_that_the_filters_deny() -> None:
+    found = retriever(SearchedIndex(HANDBOOK), reranked=True)
+    denied = found.read(ASKED_TWICE, found.fuse(ASKED_TWICE))
+    assert found.read_parts(ASKED_TWICE, denied, Filters(collection="hr")) == denied

@@ -91,6 +91,19 @@ def test_an_arm_answers_as_the_service_does_and_arms_search_and_read_once(inhous
     assert (len(first.fused), first.read) == (len(first.ranked), len(first.fused))
 
 
+def test_what_half_a_question_found_counts_as_read(inhouse: Inhouse) -> None:
+    asked = question(
+        "both", "multi", question="How many days of annual leave do I get and when does the canteen open?"
+    )
+    name = "base+retrieval.rerank_top=1"
+    answer = ask(arms_of(inhouse, name)[name], asked)
+    assert {hit.chunk.source for hit in answer.fused[: answer.read]} == {"leave.md", "canteen.md"}
+    assert answer.ranked[: len(answer.hits)] == answer.hits
+    assert sorted(hit.chunk.id for hit in answer.fused) == sorted(hit.chunk.id for hit in answer.ranked)
+    assert "27 days" in answer.answer
+    assert "opens at eight" in answer.answer
+
+
 def test_an_oracle_reads_the_evidence_alone_and_searches_where_there_is_none(inhouse: Inhouse) -> None:
     arms = arms_of(inhouse, "base", "oracle")
     given = ask(arms["oracle"], ASKED[1])

@@ -33,7 +33,7 @@ def retriever(tmp_path_factory: pytest.TempPathFactory) -> Retriever:
 
 def test_every_variant_finds_what_is_there(retriever: Retriever) -> None:
     searches = variants(retriever)
-    assert len(searches) == 11
+    assert len(searches) == 12
     for search in searches.values():
         assert [found.recall for found in measure(QUESTIONS, search)] == [1.0, 1.0, 0.0]
 
