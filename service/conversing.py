@@ -87,10 +87,11 @@ class Conversing:
         """The Reply where it is at hand in memory, else None. Never blocks: for the event loop."""
         started = time.perf_counter()
         inhouse = self._live.settled() if not question.conversation_id else None
-        served = self.answers.at_once(inhouse, question) if inhouse else None
-        if inhouse is None or served is None:
+        if inhouse is None:
             return None
-        return self._finish(question, served, started, Maker.of(inhouse), later=True)
+        maker = Maker.of(inhouse)
+        served = self.answers.at_once(inhouse, maker.index_version, question)
+        return None if served is None else self._finish(question, served, started, maker, later=True)
 
     def settle_log(self) -> None:
         """Waits until what is written later is written: before somebody asks for it."""
