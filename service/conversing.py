@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.deadline import Deadline
+from core.decoding import default_decoding
 from core.interfaces import Cache, Decoding
 from core.types import EVERYTHING, Answer, Filters, Message
 from service.answer_cache import AnswerCache, Cached, Served
@@ -56,6 +57,7 @@ class Conversing:
     ) -> None:
         self._observe = observe
         self._live = live
+        self.decoding = default_decoding(settings.decoding)  # where a request says nothing
         self.answers = AnswerCache(settings, cache)
         self._log = log
         self.later: BackgroundWriter[Row] | None = BackgroundWriter(log.write) if log else None

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from core.answering import checked
 from core.deadline import Deadline
-from core.decoding import Decoding, default_decoding
+from core.decoding import Decoding
 from core.errors import UnknownModelError
 from core.history import within_budget
 from core.settings import ConversationSettings
@@ -39,7 +39,7 @@ async def chat(http: Request, request: ChatRequest, caller: ChatCaller) -> Respo
     """
     parts = http.app.state
     settings = parts.settings.service.conversations
-    question = to_question(request, caller, http.state.request_id, default_decoding(parts.settings.decoding))
+    question = to_question(request, caller, http.state.request_id, parts.conversing.decoding)
     leans = request.store or request.conversation_id or request.model not in (None, "", ALIAS)
     if not leans and (reply := parts.conversing.at_once(question)) is not None:
         return _at_once(request, reply, settings)
