@@ -54,15 +54,15 @@ class ChatMessage(BaseModel):
 class PassageFilters(BaseModel):
     """Which documents count, by the labels of their folders' `.inhouse.toml`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)  # pydantic copies a default that can change
 
     collection: Label = ""
-    tags: list[Label] = Field(default=[], max_length=100, description="any of them")
+    tags: tuple[Label, ...] = Field(default=(), max_length=100, description="any of them")
     language: Label = ""
 
     def for_groups(self, groups: tuple[str, ...]) -> Filters:
         """These filters for an asker of these groups: nobody chooses groups in a request."""
-        return Filters(self.collection, tuple(self.tags), self.language, groups)
+        return Filters(self.collection, self.tags, self.language, groups)
 
 
 class DecodingFields(BaseModel):
