@@ -84,6 +84,8 @@ class DecodingFields(BaseModel):
 
     def decoding(self, defaults: Decoding) -> Decoding:
         """Raises InvalidInputError where they contradict each other."""
+        if self.model_fields_set.isdisjoint(DecodingFields.model_fields):
+            return defaults
         wishes = {name: getattr(self, name, None) for name in DECODING_NAMES}
         wishes["max_tokens"] = self.max_completion_tokens or self.max_tokens
         stops = [self.stop] if isinstance(self.stop, str) else self.stop
