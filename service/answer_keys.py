@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -104,7 +103,7 @@ def answer_key(space: str, question: str, history: Sequence[Message]) -> str:
 
 
 def fold(text: str) -> str:
-    return re.sub(r"\s+", " ", in_one_form(text)).strip().casefold()
+    return " ".join(in_one_form(text).split()).casefold()
 
 
 @lru_cache(maxsize=1024)
