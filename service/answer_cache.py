@@ -75,11 +75,13 @@ class AnswerCache:
         self._neighbours = Neighbours(store, options.similarity) if store and options.semantic else None
         self.counts = CacheCounts()
 
-    def at_once(self, inhouse: Inhouse, question: Question) -> Served | None:
-        """An exact hit that this process holds in memory. Never blocks: for the event loop."""
+    def at_once(self, inhouse: Inhouse, version: int, question: Question) -> Served | None:
+        """An exact hit for an index version that this process holds in memory. Never blocks: for the event
+        loop.
+        """
         if self._store is None or _length(question) > _AT_ONCE_CHARS:
             return None
-        key = self._keys.at_once(inhouse, question)
+        key = self._keys.at_once(inhouse, version, question)
         answer = self._memory.get(key.exact) if key else None
         if answer is None:
             return None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -55,18 +54,18 @@ class AnswerKeys:
         """
         return self._key(self._generation(inhouse), inhouse, question)
 
-    def at_once(self, inhouse: Inhouse, question: Question) -> AnswerKey | None:
-        """The same key, or None where it would take a while."""
-        generation = self._known.get(_state(inhouse))
+    def at_once(self, inhouse: Inhouse, version: int, question: Question) -> AnswerKey | None:
+        """The same key for the index version that was just read, or None where it would take a while."""
+        generation = self._known.get(_state(inhouse, version))
         return None if generation is None else self._key(generation, inhouse, question)
 
     def _generation(self, inhouse: Inhouse) -> Generation:
         while True:
-            state = _state(inhouse)
+            state = _state(inhouse, inhouse.index.version)
             if (known := self._known.get(state)) is not None:
                 return known
             generation = _read_generation(inhouse)
-            if _state(inhouse) == state:  # else a commit came in between
+            if _state(inhouse, inhouse.index.version) == state:  # else a commit came in between
                 newest = list(self._known.items())[1 - _GENERATIONS :]
                 self._known = {**dict(newest), state: generation}
                 return generation
@@ -104,7 +103,7 @@ def answer_key(space: str, question: str, history: Sequence[Message]) -> str:
 
 
 def fold(text: str) -> str:
-    return re.sub(r"\s+", " ", in_one_form(text)).strip().casefold()
+    return " ".join(in_one_form(text).split()).casefold()
 
 
 @lru_cache(maxsize=1024)
@@ -116,9 +115,9 @@ def _scope(filters: Filters, known_groups: frozenset[str]) -> Filters:
     return replace(filters, tags=tuple(sorted(set(filters.tags))), groups=groups)
 
 
-def _state(inhouse: Inhouse) -> tuple[object, ...]:
+def _state(inhouse: Inhouse, version: int) -> tuple[object, ...]:
     """Another one wherever the generation may be another one."""
-    return inhouse.index.version, inhouse.serial, inhouse.generator.id
+    return version, inhouse.serial, inhouse.generator.id
 
 
 def _read_generation(inhouse: Inhouse) -> Generation:

@@ -65,7 +65,7 @@ def has_keys(settings: ServiceSettings) -> bool:
 
 def is_loopback(host: str) -> bool:
     """Of a host name or address as it stands in a Host header or a peer's address."""
-    if host == "localhost":
+    if host in ("localhost", "127.0.0.1", "::1"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.deadline import Deadline
+from core.decoding import default_decoding
 from core.interfaces import Cache, Decoding
 from core.types import EVERYTHING, Answer, Filters, Message
 from service.answer_cache import AnswerCache, Cached, Served
@@ -56,6 +57,7 @@ class Conversing:
     ) -> None:
         self._observe = observe
         self._live = live
+        self.decoding = default_decoding(settings.decoding)  # where a request says nothing
         self.answers = AnswerCache(settings, cache)
         self._log = log
         self.later: BackgroundWriter[Row] | None = BackgroundWriter(log.write) if log else None
@@ -87,10 +89,11 @@ class Conversing:
         """The Reply where it is at hand in memory, else None. Never blocks: for the event loop."""
         started = time.perf_counter()
         inhouse = self._live.settled() if not question.conversation_id else None
-        served = self.answers.at_once(inhouse, question) if inhouse else None
-        if inhouse is None or served is None:
+        if inhouse is None:
             return None
-        return self._finish(question, served, started, Maker.of(inhouse), later=True)
+        maker = Maker.of(inhouse)
+        served = self.answers.at_once(inhouse, maker.index_version, question)
+        return None if served is None else self._finish(question, served, started, maker, later=True)
 
     def settle_log(self) -> None:
         """Waits until what is written later is written: before somebody asks for it."""

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,13 +55,18 @@ class Maker:
 
     @classmethod
     def of(cls, inhouse: Inhouse) -> Maker:
-        from core.models.reader import SHIPPED_ADAPTER
-
-        adapter = Path(inhouse.adapter)
-        name = "shipped" if adapter == SHIPPED_ADAPTER else adapter.name
         generator = inhouse.answerer.generator
         writer = getattr(generator, "adapter", None)  # of a generating model, whichever reader ranks for it
-        return cls(generator.prompt_hash, writer.id if writer else name, inhouse.index.version)
+        return cls(
+            generator.prompt_hash, writer.id if writer else _name_of(inhouse.adapter), inhouse.index.version
+        )
+
+
+@lru_cache(maxsize=64)
+def _name_of(adapter: Path) -> str:
+    from core.models.reader import SHIPPED_ADAPTER
+
+    return "shipped" if Path(adapter) == SHIPPED_ADAPTER else Path(adapter).name
 
 
 class Interactions:

@@ -194,7 +194,7 @@ class FailedTries:
 
     async def check(self, address: str) -> None:
         """Raises TooManyRequestsError for an address that has tried too many, whatever key it brings now."""
-        if self._limit is None:
+        if self._limit is None or not self._tried:
             return
         standing = await self._counts.made(self._limit, address)
         if standing.made >= standing.allowed:

@@ -44,7 +44,8 @@ class Metrics:
         self.request_seconds = self._histogram("inhouse_request_seconds", "Time to the last byte", ["route"])
         self.stage_seconds = self._histogram("inhouse_stage_seconds", "Time of an answer by stage", ["stage"])
         self.answers = self._counter("inhouse_answers", "Answers", ["type", "cached"])
-        self.tokens = self._counter("inhouse_tokens", "Tokens read and written", ["kind"])
+        tokens = self._counter("inhouse_tokens", "Tokens read and written", ["kind"])
+        self.tokens_read, self.tokens_written = tokens.labels("input"), tokens.labels("output")
         self.watch_counter(
             "inhouse_guard_trips", "What the guards stopped", ("guard", "reason"), _guard_trips
         )
@@ -57,8 +58,8 @@ class Metrics:
 
     def observe_reply(self, reply: Reply) -> None:
         self.answers.labels(reply.answer.answer_type, reply.cached).inc()
-        self.tokens.labels("input").inc(reply.answer.usage.prompt_tokens)
-        self.tokens.labels("output").inc(reply.answer.usage.completion_tokens)
+        self.tokens_read.inc(reply.answer.usage.prompt_tokens)
+        self.tokens_written.inc(reply.answer.usage.completion_tokens)
         if reply.cached == "none":
             for stage, ms in reply.timings_ms.items():
                 self.stage_seconds.labels(stage if stage in STAGES else "other").observe(ms / 1000)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 
 from starlette.datastructures import Headers
@@ -81,7 +81,7 @@ class Exchange:
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int) -> None:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
-        self.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        self.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         scope.setdefault("state", {})["request_id"] = self.request_id
         self._announced = headers.get("content-length", "")
         self._scope, self._receive, self._send = scope, receive, send

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from service import answers, auth, places, routes_chat, routes_metrics
+from service import answers, auth, places, routes_metrics
 
 Operation = tuple[str, str]  # method and path
 
@@ -40,14 +40,13 @@ _BY_DEPENDENCY: Mapping[Callable[..., Any], tuple[int, ...]] = {
     auth.require_admin: _KEY,
     routes_metrics.may_scrape: _KEY,
     places.hold_place: _PLACE,
-    routes_chat.taken: _PLACE,
 }
 _NEEDS_KEY = {auth.require_chat, auth.require_admin, routes_metrics.may_scrape}
 _BODY = (400, 413, 422)
 
 # What a success holds, and the faults that the route adds of its own.
 _ANSWERS: Mapping[Operation, tuple[type[BaseModel], tuple[int, ...]]] = {
-    ("POST", "/v1/chat/completions"): (answers.ChatCompletion, (404, 409)),
+    ("POST", "/v1/chat/completions"): (answers.ChatCompletion, (404, 409, *_PLACE)),
     ("GET", "/v1/models"): (answers.ServedModels, (409,)),
     ("GET", "/v1/models/{name}"): (answers.ServedModel, (404, 409)),
     ("GET", "/v1/conversations"): (answers.ConversationList, ()),

@@ -143,6 +143,8 @@ _TYPOGRAPHY = _Typography()
 
 def in_one_form(text: str) -> str:
     """Unicode's composed form, without differences that only typography makes."""
+    if text.isascii():
+        return text
     return unicodedata.normalize("NFC", text.translate(_TYPOGRAPHY))
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, Request
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from core.deadline import Deadline, timed_out
 from core.errors import AbandonedError
@@ -98,8 +101,8 @@ def provide_threads(answers_at_once: int) -> None:
     pool.total_tokens = max(pool.total_tokens, answers_at_once + SPARE_THREADS)
 
 
-async def hold_place(request: Request, _caller: ChatCaller) -> AsyncIterator[Deadline]:
-    """For a route that answers: waits for a place once the key was checked, and gives a deadline."""
+@asynccontextmanager
+async def _place_of(request: Request) -> AsyncIterator[Deadline]:
     places: Places = request.app.state.places
     limits: LimitSettings = request.app.state.settings.limits
     gone = asyncio.ensure_future(_disconnected(request))
@@ -115,7 +118,30 @@ async def hold_place(request: Request, _caller: ChatCaller) -> AsyncIterator[Dea
             await gone
 
 
+async def hold_place(request: Request, _caller: ChatCaller) -> AsyncIterator[Deadline]:
+    """For a route that answers: waits for a place once the key was checked, and gives a deadline."""
+    async with _place_of(request) as deadline:
+        yield deadline
+
+
 Place = Annotated[Deadline, Depends(hold_place)]
+
+
+class Placed(Response):
+    """What a thread makes of a deadline once there is a place, which is held until all of it is sent.
+
+    For a route that does not always need one: `Place` costs a request more than an answer at hand.
+    """
+
+    def __init__(self, request: Request, make: Callable[[Deadline], Response]) -> None:
+        self._request = request
+        self._make = make
+        self.background = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with _place_of(self._request) as deadline:
+            response = await run_in_threadpool(self._make, deadline)
+            await response(scope, receive, send)
 
 
 async def _disconnected(request: Request) -> None:

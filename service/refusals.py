@@ -40,7 +40,7 @@ _REFUSED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 def refuse_unsupported(request: Any) -> Any:
     """The request as it came. Raises ValueError naming the first field that is not supported."""
-    if isinstance(request, Mapping):
+    if isinstance(request, Mapping) and not _REFUSED.keys().isdisjoint(request):
         for name, (asks_for_nothing, reason) in _REFUSED.items():
             if not asks_for_nothing(request.get(name)):
                 raise ValueError(f"{name} is not supported: {reason}. Leave it out.")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
-from starlette.concurrency import run_in_threadpool
 
 from core.answering import checked
-from core.decoding import Decoding, default_decoding
+from core.deadline import Deadline
+from core.decoding import Decoding
 from core.errors import UnknownModelError
 from core.history import within_budget
 from core.settings import ConversationSettings
@@ -23,62 +21,41 @@ from service.conversations import Conversation, Conversations
 from service.conversing import Conversing, Question, Reply
 from service.deps import LiveDep
 from service.live import ALIAS, LiveInhouse
-from service.places import hold_place
+from service.places import Placed
 from service.remembering import history_of, kept
 from service.schemas import ChatMessage, ChatRequest
 from service.streaming import EventStream
 from service.visibility import Visibility
 
-router = APIRouter(prefix="/v1", dependencies=[Depends(require_chat)])
+router = APIRouter(prefix="/v1")  # FastAPI solves what all routes of a router depend on once more for each
 
 DEFAULTS = Decoding()
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A request that came in, with its answer where this process holds it, else with a place among those
-    that are answered.
-    """
-
-    request: ChatRequest
-    question: Question
-    reply: Reply | None = None
-
-
-async def taken(http: Request, request: ChatRequest, caller: ChatCaller) -> AsyncIterator[Taken]:
-    """All that comes before answering, and the place until the answer is sent. It is one dependency because
-    FastAPI goes through those of each dependency anew, which would take longer than an answer at hand.
-
-    Nobody waits behind those whose answers are being made for one that is there.
-    """
-    parts = http.app.state
-    decoding = default_decoding(parts.settings.decoding)
-    question = to_question(request, caller, http.state.request_id, decoding)
-    leans = request.store or request.conversation_id or request.model not in (None, "", ALIAS)
-    if not leans and (reply := parts.conversing.at_once(question)) is not None:
-        yield Taken(request, question, reply)
-        return
-    async with asynccontextmanager(hold_place)(http, caller) as deadline:
-        yield Taken(request, replace(question, deadline=deadline))
-
-
 @router.post("/chat/completions")
-async def chat(http: Request, came: Annotated[Taken, Depends(taken)]) -> Response:
-    """What is at hand is answered from the event loop, everything else from the thread pool."""
+async def chat(http: Request, request: ChatRequest, caller: ChatCaller) -> Response:
+    """What is at hand is answered from the event loop, everything else from the thread pool. Nobody waits
+    behind those whose answers are being made for one that is there.
+    """
     parts = http.app.state
     settings = parts.settings.service.conversations
-    if came.reply is not None:
-        return _at_once(came.request, came.reply, settings)
-    return await run_in_threadpool(
-        _answer,
-        came.request,
-        came.question,
-        parts.conversing,
-        parts.live,
-        settings,
-        parts.conversations,
-        parts.visibility,
-    )
+    question = to_question(request, caller, http.state.request_id, parts.conversing.decoding)
+    leans = request.store or request.conversation_id or request.model not in (None, "", ALIAS)
+    if not leans and (reply := parts.conversing.at_once(question)) is not None:
+        return _at_once(request, reply, settings)
+
+    def answer(deadline: Deadline) -> Response:
+        return _answer(
+            request,
+            replace(question, deadline=deadline),
+            parts.conversing,
+            parts.live,
+            settings,
+            parts.conversations,
+            parts.visibility,
+        )
+
+    return Placed(http, answer)
 
 
 def _at_once(request: ChatRequest, reply: Reply, settings: ConversationSettings) -> Response:
@@ -130,14 +107,14 @@ def _answer(
     return EventStream(next(events), events, question.deadline.abandon, settings.heartbeat_s)
 
 
-@router.get("/models")
+@router.get("/models", dependencies=[Depends(require_chat)])
 def models(live: LiveDep) -> dict[str, Any]:
     names = live.names()
     rows = [{"id": name, "object": "model", "created": 0, "owned_by": "inhouse"} for name in names]
     return {"object": "list", "data": rows}
 
 
-@router.get("/models/{name:path}")
+@router.get("/models/{name:path}", dependencies=[Depends(require_chat)])
 def model(name: str, live: LiveDep) -> dict[str, Any]:
     """One of those that `models` lists; a name may hold slashes."""
     for row in models(live)["data"]:

@@ -54,15 +54,15 @@ class ChatMessage(BaseModel):
 class PassageFilters(BaseModel):
     """Which documents count, by the labels of their folders' `.inhouse.toml`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)  # pydantic copies a default that can change
 
     collection: Label = ""
-    tags: list[Label] = Field(default=[], max_length=100, description="any of them")
+    tags: tuple[Label, ...] = Field(default=(), max_length=100, description="any of them")
     language: Label = ""
 
     def for_groups(self, groups: tuple[str, ...]) -> Filters:
         """These filters for an asker of these groups: nobody chooses groups in a request."""
-        return Filters(self.collection, tuple(self.tags), self.language, groups)
+        return Filters(self.collection, self.tags, self.language, groups)
 
 
 class DecodingFields(BaseModel):
@@ -84,6 +84,8 @@ class DecodingFields(BaseModel):
 
     def decoding(self, defaults: Decoding) -> Decoding:
         """Raises InvalidInputError where they contradict each other."""
+        if self.model_fields_set.isdisjoint(DecodingFields.model_fields):
+            return defaults
         wishes = {name: getattr(self, name, None) for name in DECODING_NAMES}
         wishes["max_tokens"] = self.max_completion_tokens or self.max_tokens
         stops = [self.stop] if isinstance(self.stop, str) else self.stop

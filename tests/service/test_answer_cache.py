@@ -252,7 +252,7 @@ def test_models_that_are_asked_by_turns_read_the_documents_once(standing: Standi
             keys.of(inhouse, Question(ASKED))  # type: ignore[arg-type]
     assert len(reads) == 2
     index.change(**HANDBOOK)
-    assert keys.at_once(other, Question(ASKED)) is None  # type: ignore[arg-type]
+    assert keys.at_once(other, other.index.version, Question(ASKED)) is None  # type: ignore[arg-type]
 
 
 def test_decoding_makes_another_key_only_where_the_generator_heeds_it(standing: Standing) -> None:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from service.conversing import Question
 from service.database import Database
 from service.errors import NotFoundError
 from service.interactions import HISTORY_CHARS, HISTORY_MESSAGES, Interactions, Maker, interaction_row
-from tests.service.conftest import Standing
+from tests.service.conftest import Standing, StandInIndex
 
 QUESTION = "How many days of leave?"
 
@@ -67,6 +68,17 @@ def test_every_exchange_is_written_down_with_who_what_and_by_what(
     assert first["hits"][0].keys() == {"chunk", "source", "score", "dense", "lexical", "rerank"}
     assert first["timings_ms"]["total"] > 0
     assert (second["cached"], second["hits"]) == ("exact", [])
+
+
+def test_a_commit_while_a_cached_answer_is_served_does_not_change_the_version_logged_with_it(
+    standing: Standing, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing.ask(QUESTION)
+    versions = chain([1], repeat(2))  # at the first look, and ever after
+    monkeypatch.setattr(StandInIndex, "version", property(lambda _index: next(versions)), raising=False)
+    assert standing.ask(QUESTION).json()["cached"] == "exact"
+    standing.app.state.conversing.settle_log()
+    assert [row["index_version"] for row in rows(settings)] == [1, 1]
 
 
 def test_the_row_names_the_key_the_conversation_and_the_guard(log: Interactions) -> None:
