@@ -26,23 +26,48 @@ def write_report(report: EvaluationReport) -> None:
         (report.report / name).write_text(text, encoding="utf-8")
 
 
-def table(report: EvaluationReport) -> str:
-    """The comparison for a terminal."""
-    names = [result.name for result in report.results]
-    lines = [["", *names, *_versus(report)]]
+def table(report: EvaluationReport, width: int = 0) -> str:
+    """The comparison for a terminal of so many columns; 0: as wide as it comes. Where several arms are
+    compared in a narrow one, their clear differences stand below the figures.
+    """
+    values = [["", *(result.name for result in report.results)]]
+    differences = [_versus(report)]
     for row in table_rows(report):
         marks = (f" {mark}" if mark in ("better", "worse") else "" for mark in row.verdicts)
-        lines.append([row.label, *row.values, *map(str.__add__, _spanned(row), marks)])
+        values.append([row.label, *row.values])
+        differences.append([*map(str.__add__, _spanned(row), marks)])
+    text = _aligned(
+        [[*left, *right] for left, right in zip(values, differences, strict=True)], len(values[0])
+    )
+    if width and len(differences[0]) > 1 and max(map(len, text.splitlines())) > width:
+        labels = [line[0] for line in values]
+        text = "\n".join([_aligned(values, len(values[0])), *_clear(labels, differences)])
+    return "\n".join([text, "", report.verdict, *remarks(report), ""])
+
+
+def _aligned(lines: Sequence[Sequence[str]], figures: int) -> str:
+    """Columns of one width; those from the second up to `figures` stand at its right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    figures = range(1, len(names) + 1)
-    text = "\n".join(
+    return "\n".join(
         "  ".join(
-            cell.rjust(width) if column in figures else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+            cell.rjust(size) if 0 < column < figures else cell.ljust(size)
+            for column, (cell, size) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
     )
-    return "\n".join([text, "", report.verdict, *remarks(report), ""])
+
+
+def _clear(labels: Sequence[str], differences: Sequence[Sequence[str]]) -> list[str]:
+    """Of each pair of arms a heading, and its better and worse figures."""
+    lines = []
+    for heading, *column in zip(*differences, strict=True):
+        found = [
+            f"  {label}: {difference}"
+            for label, difference in zip(labels[1:], column, strict=True)
+            if difference.endswith(("better", "worse"))
+        ]
+        lines += ["", heading, *(found or ["  no clear difference"])]
+    return lines
 
 
 def _spanned(row: TableRow) -> list[str]:

@@ -150,6 +150,23 @@ def test_three_arms_are_each_compared_with_the_first(tmp_path: Path) -> None:
     assert "other against base" in html(report)
 
 
+def test_in_a_narrow_terminal_clear_differences_stand_below_the_figures(tmp_path: Path) -> None:
+    report = make(tmp_path, 0.9, arms=("base", "tuned", "other"))
+    lines = table(report, 80).splitlines()
+    assert max(map(len, lines[: lines.index("")])) <= 80
+    assert lines[0].split() == ["base", "tuned", "other"]
+    below = lines[lines.index("tuned - base (95% interval)") + 1 :]
+    assert re.fullmatch(r"  All questions right: \+40\.0 \(\+\d+\.\d to \+\d+\.\d\) better", below[0])
+    assert "other - base (95% interval)" in below
+    assert table(report, 1000) == table(report)
+    assert report.verdict in lines
+
+
+def test_in_a_narrow_terminal_what_is_not_clear_is_said_to_be_so(tmp_path: Path) -> None:
+    alike = table(make(tmp_path, 0.5, arms=("base", "tuned", "other")), 60)
+    assert alike.count("  no clear difference") == 2
+
+
 def test_the_notes_name_bad_lines_the_data_and_the_command(tmp_path: Path) -> None:
     text = markdown(make(tmp_path, 0.9))
     assert "- Line 3 left out: not JSON." in text
