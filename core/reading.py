@@ -73,7 +73,7 @@ def with_parts(whole: Reading, parts: Sequence[Reading], among: int) -> Reading:
     missing = {name: part for name, part in needed.items() if all(hit.chunk.id != name for hit in first)}
     crowded = max(0, len(first) + len(missing) - among)
     spare = [hit for hit in first if hit.chunk.id not in needed]
-    displaced = spare[len(spare) - crowded :]
+    displaced = spare[max(0, len(spare) - crowded) :]
     kept = [hit for hit in first if hit not in displaced]
     lowest = min((hit.score for hit in kept), default=0.0)
     added = [part.hits[0] for part in missing.values()]

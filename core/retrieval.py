@@ -160,4 +160,4 @@ class Retriever:
             joined = vector + whole
             hits = self.fuse(part, filters, joined / np.linalg.norm(joined))
             found.append(self.read(part, hits[: self.settings.part_top]))
-        return with_parts(reading, found, _FIRST)
+        return with_parts(reading, found, min(_FIRST, len(reading.hits)))
