@@ -23,7 +23,7 @@ from core.errors import EmptyQuestionError, QuestionTooLongError
 from core.followup import standalone
 from core.interfaces import Decoding, Draft, Embedder, FloatMatrix, Generator, Reading
 from core.reading import first_hits, sigmoid
-from core.retrieval import Retriever
+from core.retrieval import FIRST, Retriever
 from core.settings import AnsweringSettings, Settings
 from core.types import EVERYTHING, Answer, AnswerType, Chunk, Citation, Filters, Message
 from core.units import Unit, plain
@@ -156,8 +156,9 @@ class Answerer:
             yield from self._decline(verdict, asked, watch, reading, confidence, "decision")
             return
         with watch.stage("read"):
-            reading = self.retriever.read_parts(asked, reading, filters)
-            reading = first_hits(reading, self.settings.answering.context_chunks)
+            kept = self.settings.answering.context_chunks
+            reading = self.retriever.read_parts(asked, reading, filters, min(FIRST, kept))
+            reading = first_hits(reading, kept)
         yield from self._generate(asked, reading, history, decoding or Decoding(), watch, confidence)
 
     def _generate(

@@ -1,12 +1,14 @@
 """A question that asks two things -> two questions, each of which can be searched for.
 
 English coordination by rule: cut at "and", "versus" or a comma before a further question, and what both
-halves share is said in both. A cut that is wrong costs one place among the passages, so the rules are few.
+halves share is said in both. A cut that is wrong costs up to two places among the passages, so the rules are
+few.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from core.index.lexical import STOP_WORDS, search_terms
 
@@ -28,28 +30,33 @@ _CUT = re.compile(
 )
 _LEAD = re.compile(r"(?P<lead>.{3,80}?[:.!]\s+)(?P<rest>.+)", re.DOTALL)  # "PTO notice: ..."
 _CHOICES = ("or", "but")  # they join alternatives of one question more often than two questions
+_MOST_CUTS = 20  # that are looked at; an earlier turn may stand in front of the question
 _LONGEST_TAIL = 3  # words that the second half is taken to stand for
 
 
 def parts_of(question: str) -> tuple[str, ...]:
     """Two questions, or the one that was asked where it cannot be cut."""
-    lead, body = "", question.strip()
+    lead, body = "", " ".join(question.split())  # a long row of blanks takes the patterns long
     if (led := _LEAD.fullmatch(body)) and _says_something(led["rest"]):
         lead, body = led["lead"], led["rest"]
     body = body.rstrip(" ?.!")
-    cuts = [cut for cut in _CUT.finditer(body) if _cuts(body[: cut.start()], cut["word"], body[cut.end() :])]
+    found = islice(_CUT.finditer(body), _MOST_CUTS)
+    cuts = [cut for cut in found if _cuts(body[: cut.start()], cut["word"], body[cut.end() :])]
     if not cuts:
         return (question,)
     cut = min(cuts, key=lambda cut: _rank(body[cut.end() :]))  # the first of the surest kind
     left, right = body[: cut.start()], body[cut.end() :]
-    return f"{lead}{left}", f"{lead}{_completed(left, right)}"
+    second = _completed(left, right)
+    return (question,) if second == left else (f"{lead}{left}", f"{lead}{second}")
 
 
 def _cuts(left: str, word: str | None, right: str) -> bool:
     """True where both sides say something; a comma and an "or" need questions beside them. What stands in
     brackets, as an acronym spelt out, is not cut.
     """
-    if left.count("(") > left.count(")") or not _says_something(left) or not _says_something(right):
+    if any(left.count(opening) > left.count(closing) for opening, closing in ("()", "[]")):
+        return False
+    if not _says_something(left) or not _says_something(right):
         return False
     if word is None:
         return bool(_ASKS.match(left) and _ASKS.match(right))

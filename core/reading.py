@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from core.decoding import cut_at_stop
 from core.guards import count_trip
@@ -66,15 +67,17 @@ def first_hits(reading: Reading, k: int) -> Reading:
 
 def with_parts(whole: Reading, parts: Sequence[Reading], among: int) -> Reading:
     """The reading of a whole question with the best hit of each part among its first ones, in place of the
-    last that no part needs, and the unit of each such hit that answers its part more likely than not.
+    last that no part needs, and the unit of each such hit that answers its part more likely than not. The
+    first hit stays.
     """
     needed = {part.hits[0].chunk.id: part for part in parts if part.hits}
     first, later = list(whole.hits[:among]), whole.hits[among:]
     missing = {name: part for name, part in needed.items() if all(hit.chunk.id != name for hit in first)}
     crowded = max(0, len(first) + len(missing) - among)
-    spare = [hit for hit in first if hit.chunk.id not in needed]
+    spare = [hit for hit in first[1:] if hit.chunk.id not in needed]
     displaced = spare[max(0, len(spare) - crowded) :]
     kept = [hit for hit in first if hit not in displaced]
+    missing = dict(islice(missing.items(), max(0, among - len(kept))))
     lowest = min((hit.score for hit in kept), default=0.0)
     added = [part.hits[0] for part in missing.values()]
     behind = [hit for hit in (*displaced, *later) if hit.chunk.id not in missing]
@@ -85,7 +88,7 @@ def with_parts(whole: Reading, parts: Sequence[Reading], among: int) -> Reading:
     found = {hit.chunk.id for hit in whole.hits}
     units = [replace(scored, hit=place[whole.hits[scored.hit].chunk.id]) for scored in whole.units]
     answers = []
-    for part in (part for part in parts if part.hits):
+    for part in (part for part in parts if part.hits and part.hits[0].chunk.id in place):
         best = part.hits[0].chunk.id
         own = [replace(scored, hit=place[best]) for scored in part.units if scored.hit == 0]
         answers += [scored for scored in own[:1] if scored.logit > 0]

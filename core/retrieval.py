@@ -57,7 +57,7 @@ class SearchableIndex(Protocol):
     def vocabulary(self, filters: Filters = ...) -> Vocabulary: ...
 
 
-_FIRST = 5  # hits among which the best one of each part of a question stands
+FIRST = 5  # hits among which the best one of each part of a question stands
 
 
 @cache
@@ -145,7 +145,9 @@ class Retriever:
         ]
         return in_order(reading, reranked)
 
-    def read_parts(self, query: str, reading: Reading, filters: Filters = EVERYTHING) -> Reading:
+    def read_parts(
+        self, query: str, reading: Reading, filters: Filters = EVERYTHING, among: int = FIRST
+    ) -> Reading:
         """The reading with what each half of a question that asks two things finds best.
 
         A half is searched for by its own words, and by its vector joined with that of the whole question,
@@ -160,4 +162,4 @@ class Retriever:
             joined = vector + whole
             hits = self.fuse(part, filters, joined / np.linalg.norm(joined))
             found.append(self.read(part, hits[: self.settings.part_top]))
-        return with_parts(reading, found, min(_FIRST, len(reading.hits)))
+        return with_parts(reading, found, among)

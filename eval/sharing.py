@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from core.interfaces import Embedder, FloatMatrix, Reading
 from core.models.reader import Reader
-from core.retrieval import Retriever
+from core.retrieval import FIRST, Retriever
 from core.types import EVERYTHING, Answer, Filters, Hit
 
 _MOST_KEPT = 8192  # results; what 200 questions take is a tenth of it
@@ -158,11 +158,13 @@ class SharingRetriever(Retriever):
         trace.ranked, trace.read = (*reading.hits, *hits[top:]), len(reading.hits)
         return reading
 
-    def read_parts(self, query: str, reading: Reading, filters: Filters = EVERYTHING) -> Reading:
-        """Hits that only a part of the question found count as read."""
+    def read_parts(
+        self, query: str, reading: Reading, filters: Filters = EVERYTHING, among: int = FIRST
+    ) -> Reading:
+        """What a part of the question brought among the hits counts as read."""
         trace = self.memory.trace
         fused, ranked, read = trace.fused, trace.ranked, trace.read
-        widened = Retriever.read_parts(self, query, reading, filters)
+        widened = Retriever.read_parts(self, query, reading, filters, among)
         names = {hit.chunk.id for hit in widened.hits}
         known = {hit.chunk.id for hit in fused[:read]}
         added = tuple(hit for hit in widened.hits if hit.chunk.id not in known)

@@ -155,7 +155,7 @@ def _told(report: EvaluationReport, gate: Gate | None = None) -> Evaluated:
     from eval.report import changes, table
 
     payload = report.to_json()
-    parts = [table(report, shutil.get_terminal_size().columns)]
+    parts = [table(report, shutil.get_terminal_size((0, 0)).columns)]
     if "warnings" in report.facts:  # against an earlier time: what changed is what is looked for
         listed = [asdict(change) for change in changed(report)]
         payload |= {"warnings": list(report.facts["warnings"]), "changed": listed}

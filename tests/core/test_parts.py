@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from core.parts import parts_of
@@ -36,6 +38,8 @@ def test_a_question_that_asks_two_things_is_cut(question: str, first: str, secon
         "may I have a cat or a dog?",
         "the slip says TRAINING and why?",  # nothing is left to search for
         "who runs R&D (research and development)?",  # an acronym spelt out
+        "who runs R&D [research and development]?",
+        "is there a bonus at Johnson and Johnson",
         "and for part-timers?",
         "?!",
         "",
@@ -47,3 +51,12 @@ def test_one_question_stays_whole(question: str) -> None:
 
 def test_of_many_cuts_the_first_is_taken() -> None:
     assert parts_of("what is a pump and " * 100 + "why")[0] == "what is a pump"
+
+
+@pytest.mark.parametrize(
+    "text", ["Is parking free" + " " * 24_000 + "for guests", "what is a pump and " * 1200]
+)
+def test_a_long_text_is_cut_in_no_time(text: str) -> None:
+    began = time.process_time()
+    parts_of(text)
+    assert time.process_time() - began < 0.5
