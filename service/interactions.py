@@ -63,7 +63,7 @@ class Maker:
 
 
 @lru_cache(maxsize=64)
-def _name_of(adapter: Path) -> str:
+def _name_of(adapter: Path | str) -> str:
     from core.models.reader import SHIPPED_ADAPTER
 
     return "shipped" if Path(adapter) == SHIPPED_ADAPTER else Path(adapter).name
