@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from core.errors import InvalidInputError
 from finetune.datasets import write_atomically
 from finetune.pretraining.log import read_log
 from finetune.pretraining.shipping import DATA, LOGS, RECIPE
@@ -16,24 +18,28 @@ FIGURES, CARD = "figures.json", "README.md"
 _TEMPLATE = Path(__file__).parent / "templates" / "card.md"
 
 
+def check_shipped(folder: Path) -> None:
+    """Raises InvalidInputError where the folder does not hold what a card tells of."""
+    if missing := [name for name in (RECIPE, DATA, *LOGS) if not (folder / name).is_file()]:
+        raise InvalidInputError(
+            f"{folder} holds no {', '.join(missing)}: name a folder `model` that this version made."
+        )
+
+
 def write_card(folder: Path, figures: dict[str, Any]) -> None:
     """`README.md` of the model's folder, and the figures themselves beside it."""
     write_atomically(folder / FIGURES, json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
     recipe = yaml.safe_load((folder / RECIPE).read_text(encoding="utf-8"))
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    last = read_log(folder / LOGS[0])[-1]
-    tuning = json.loads((folder / LOGS[1]).read_text(encoding="utf-8"))
-    weights = tuning["plan"]["costs"]["parameters"]
+    pretraining, tuning = (_last(read_log(folder / log)) for log in LOGS)
     questions = "\n".join(f"- {question} → {answer}" for question, answer in figures["asking"]["sample"])
     data = json.loads((folder / DATA).read_text(encoding="utf-8"))
     text = _TEMPLATE.read_text(encoding="utf-8").format(
         recipe=recipe,
         config=config,
-        weights=f"{weights:,}",
-        last=last,
-        minutes=round(last["seconds"] / 60),
+        weights=f"{_weights(folder):,}",
+        pretraining=pretraining,
         tuning=tuning,
-        tuning_minutes=round(tuning["seconds"] / 60),
         data="\n".join(f"- `{row['file']}` (sha256 {row['sha256'][:16]}…)" for row in data),
         figures=figures,
         questions=questions or "(none)",
@@ -41,6 +47,23 @@ def write_card(folder: Path, figures: dict[str, Any]) -> None:
         asking=_percent(figures["asking"]),
     )
     write_atomically(folder / CARD, text)
+
+
+def _last(log: list[dict[str, Any]]) -> dict[str, Any]:
+    """The last line, with the minutes that the stage took."""
+    return {**log[-1], "minutes": round(log[-1]["seconds"] / 60)}
+
+
+def _weights(folder: Path) -> int:
+    """Each once: a tied output is the embedding."""
+    from safetensors import safe_open
+
+    total = 0
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, "pt") as held:
+            names = list(held.keys())  # it cannot be iterated over
+            total += sum(math.prod(held.get_slice(name).get_shape()) for name in names)
+    return total
 
 
 def _percent(figures: dict[str, Any]) -> dict[str, Any]:

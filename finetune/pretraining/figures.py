@@ -28,7 +28,7 @@ from core.support import without_marks
 from core.types import Chunk, Hit
 from eval.matching import token_f1
 from eval.reader_benchmark import Item, load_xquad
-from finetune.pretraining.card import write_card
+from finetune.pretraining.card import check_shipped, write_card
 from finetune.pretraining.corpus import documents
 from finetune.pretraining.held_out import HeldOut, held_out_loss
 from finetune.pretraining.lessons import bank_questions
@@ -93,6 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, default=0, help="about so many of everything; 0: all")
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     args = parser.parse_args(arguments)
+    check_shipped(args.model)
     items = load_xquad(args.xquad)
     step = max(1, len(items) // args.limit) if args.limit else 1
     passages = min(args.limit or _PASSAGES, _PASSAGES)

@@ -12,15 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.types import Chunk, Evidence, QAPair
-from core.units import Unit, split_units
+from core.reading import fold
+from core.types import Chunk
 from finetune.base_reader import HELD_OUT
 from finetune.datasets import ANSWERABLE_KINDS, load
 from finetune.generation import candidates
 from finetune.pretraining.casing import Casing
 from finetune.pretraining.corpus import Document, share_of
 from finetune.pretraining.sections import chunks_of
-from finetune.reader_data import detokenize, evidence_units, practice_handbooks
+from finetune.reader_data import detokenize, practice_handbooks
 
 _ARTICLE = 150  # lines of NQG that are about an article, as in finetune/reader_data.py
 _NEAR = 12  # distinct sentences before and after that passages are made of
@@ -36,16 +36,10 @@ class Item:
     others: tuple[Chunk, ...]  # of the same article or document: hard distractors
     held_out: bool = False
 
-    def unit(self) -> Unit | None:
-        """That holds the quote."""
-        units = split_units(self.gold.text)
-        pair = QAPair("", "answerable", self.question, evidence=(Evidence(self.gold.source, self.quote),))
-        return next((units[number] for number in sorted(evidence_units(pair, units))), None)
-
 
 def nqg_items(path: Path, casing: Casing, seed: int) -> list[Item]:
-    """Passages are made of sentences that stand near each other. Every second item stays in lower case, as
-    people type; the others get capitals.
+    """Passages are made of sentences that stand near each other, with capitals, by which sentences are told
+    apart. Every second question stays in lower case, as people type.
     """
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     parts: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
@@ -63,11 +57,14 @@ def _nqg_part(
 ) -> Iterator[Item]:
     distinct = list(dict.fromkeys(sentence for _, _, sentence in rows))
     place = {sentence: number for number, sentence in enumerate(distinct)}
+    article = [0] * len(distinct)
+    for line, _, sentence in reversed(rows):
+        article[place[sentence]] = line // _ARTICLE  # of the first line with it
     for line, question, sentence in rows:
-        at, cased = place[sentence], rng.random() < 0.5
-        write = casing.sentence if cased else str
-        source = f"nqg {part} {line // _ARTICLE}"
-        around = [number for number in range(at - _NEAR, at + _NEAR + 1) if 0 <= number < len(distinct)]
+        at, typed = place[sentence], rng.choice((casing.sentence, str))
+        source = f"nqg {part} {article[at]}"
+        near = range(max(0, at - _NEAR), min(len(distinct), at + _NEAR + 1))
+        around = [number for number in near if article[number] == article[at]]
         first = rng.randint(max(around[0], at - 3), at)
         gold = [number for number in around if first <= number <= rng.randint(at, at + 3)]
         rest = [number for number in around if number not in gold]
@@ -77,17 +74,18 @@ def _nqg_part(
         made = [
             Chunk(f"{source} {line} {number}", source, source, _TITLE, (), text, number)
             for number, text in enumerate(
-                " ".join(write(distinct[each]) for each in group) for group in [gold, *groups]
+                " ".join(casing.sentence(distinct[each]) for each in group) for group in [gold, *groups]
             )
         ]
-        yield Item(
-            write(question), made[0], write(sentence), tuple(made[1:]), share_of(source) < _NQG_HELD_OUT
-        )
+        held_out = share_of(source) < _NQG_HELD_OUT
+        yield Item(typed(question), made[0], casing.sentence(sentence), tuple(made[1:]), held_out)
 
 
 def documentation_items(found: Iterable[Document], seed: int) -> list[Item]:
-    """Questions that the makers of `generate-qa` make of the documents' sections."""
-    items = []
+    """Questions that the makers of `generate-qa` make of the documents' sections, but those that they make
+    of several documents, since these do not tell which passage answers them.
+    """
+    items: list[Item] = []
     for document in found:
         chunks = chunks_of(document.path, document.text)
         by_id = {chunk.id: chunk for chunk in chunks}
@@ -97,7 +95,10 @@ def documentation_items(found: Iterable[Document], seed: int) -> list[Item]:
                 others = tuple(chunk for chunk in chunks if chunk.id != gold.id)
                 quote = made.candidate.evidence[0]
                 items.append(Item(made.candidate.question, gold, quote, others, document.held_out))
-    return items
+    of_documents: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        of_documents[fold(item.question)].add(item.gold.source)
+    return [item for item in items if len(of_documents[fold(item.question)]) == 1]
 
 
 def practice_items() -> list[Item]:

@@ -1,7 +1,8 @@
-"""Items -> examples with token ids, in the shares of the recipe, rendered as they are served.
+"""Items -> lessons with token ids, in the shares of the recipe, rendered as they are served.
 
-A question is asked with its passage among others of its document and of other ones (RAFT, arXiv 2403.10131),
-or with the others alone; then the answer is the marker of what is not covered.
+Several questions are asked about the same passages: of some the answer stands in them, of others it does not,
+and is then the marker of what is not covered. The passages are of the same document and of other ones (RAFT,
+arXiv 2403.10131).
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ from typing import Any
 
 import yaml
 
+from core.errors import InvalidInputError
 from core.models.encoding import PromptEncoder
-from core.prompts import NOT_COVERED, Asked, passage_text, question_request
+from core.prompts import NOT_COVERED, Asked, passage_text, question_request, unit_text
+from core.reading import fold
 from core.settings import AssistantSettings
 from core.types import Chunk, Hit
+from core.units import Unit, split_units
 from finetune.datasets import HELD_OUT_TOPIC
 from finetune.generating_data import Example
 from finetune.pretraining.followups import followup
 from finetune.pretraining.items import Item
 from finetune.pretraining.recipe import TuningRecipe
 from finetune.refusals import OFF_TOPIC_BANK, SMALL_TALK_BANK, read_bank
+from finetune.similarity import content_words, overlap
 
 _TASKS = Path(__file__).parent / "templates" / "tasks.yaml"
 _PURPOSES = (
@@ -32,7 +37,13 @@ _PURPOSES = (
     "questions about how we work",
     "questions about our manuals",
 )
-_TRIES = 4  # with fewer distractors each time
+_EMPTY = 1000  # tries in a row that gave no lesson
+_KEYWORDS = (2, 6)  # fewest and most words of a search
+_PUNCTUATION = ".,;:!?()[]\"'*`"
+_NO_SENTENCE = ("row", "code")
+_ABOUT = 0.8  # of the words of a question
+
+Lesson = tuple[Example, ...]  # whose prompts begin alike
 
 
 def bank_questions(*, held_out: bool) -> list[str]:
@@ -46,118 +57,203 @@ def bank_questions(*, held_out: bool) -> list[str]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    unit: Unit
+    number: int  # of its passage in the prompt, from 1
+    folded: str
+
+
 @dataclass
 class LessonMaker:
-    """`items` by source, none of them held out where one teaches. The same seed makes the same examples."""
+    """`items` by source, none of them held out where one teaches. The same seed makes the same lessons.
+
+    Raises InvalidInputError where the recipe's sources hold no question.
+    """
 
     items: dict[str, list[Item]]
     encoder: PromptEncoder
     recipe: TuningRecipe
     off_topic: list[str]
-    seed: int
 
     def __post_init__(self) -> None:
-        self._rng = random.Random(f"{self.seed} lessons")
         self._tasks: dict[str, Any] = yaml.safe_load(_TASKS.read_text(encoding="utf-8"))
-        self._order = {name: self._rng.sample(found, len(found)) for name, found in self.items.items()}
-        self._taken = dict.fromkeys(self.items, 0)
-        self._articles: dict[str, list[Item]] = defaultdict(list)
-        for item in self.items.get("encyclopedia", []):
-            self._articles[item.gold.source].append(item)
+        self._sources = {name: share for name, share in self.recipe.sources.items() if self.items.get(name)}
+        if not self._sources:
+            raise InvalidInputError(
+                f"There are no questions of {', '.join(self.recipe.sources)} to teach with."
+            )
+        self._of_source: dict[str, list[tuple[Item, str]]] = defaultdict(list)  # with the folded quote
+        for item in (item for found in self.items.values() for item in found):
+            self._of_source[item.gold.source].append((item, fold(item.quote)))
 
-    def make(self) -> Iterator[Example]:
-        """Without end, as long as there are items."""
+    def make(self, seed: str) -> Iterator[Lesson]:
+        """Without end. Raises InvalidInputError where the recipe leaves no lesson."""
+        rng = random.Random(seed)
         tasks, shares = list(self.recipe.shares), list(self.recipe.shares.values())
+        empty = 0
+        while empty < _EMPTY:
+            lesson = getattr(self, f"_{rng.choices(tasks, shares)[0]}")(rng)
+            empty = 0 if lesson else empty + 1
+            if lesson:
+                yield lesson
+        raise InvalidInputError(
+            f"No lesson of {', '.join(tasks)} fits into tuning.window, {self.recipe.window} tokens. Give it "
+            "more, or other shares."
+        )
+
+    def _item(self, rng: random.Random) -> Item:
+        source = rng.choices(list(self._sources), list(self._sources.values()))[0]
+        return rng.choice(self.items[source])
+
+    def _asked(self, rng: random.Random) -> Lesson:
+        """All its questions or, where they do not fit, those about a passage less."""
+        item, purpose = self._item(rng), _purpose(rng)
+        passages = self._passages(item, rng)
         while True:
-            if example := getattr(self, f"_{self._rng.choices(tasks, shares)[0]}")():
-                yield example
+            questions = self._questions(item, passages, rng)
+            examples = [self._example(question, passages, purpose, text) for question, text in questions]
+            found = tuple(example for example in examples if example)
+            if len(found) == len(examples):
+                return found
+            others = [chunk for chunk in passages if chunk is not item.gold]
+            if not others:
+                return ()
+            passages.remove(rng.choice(others))
 
-    def _next(self, source: str | None = None) -> Item:
-        """The next one of the source, or of one drawn by the recipe's shares: all before any comes again."""
-        if source is None:
-            sources = {name: share for name, share in self.recipe.sources.items() if self.items.get(name)}
-            source = self._rng.choices(list(sources), list(sources.values()))[0]
-        place = self._taken[source] % len(self._order[source])
-        self._taken[source] += 1
-        return self._order[source][place]
+    def _passages(self, item: Item, rng: random.Random) -> list[Chunk]:
+        """Its own somewhere among others, half of which are of the same document."""
+        count = rng.randint(0, self.recipe.distractors)
+        others = [chunk for chunk in item.others if item.quote not in chunk.text]
+        near = rng.sample(others, min(len(others), -(-count // 2)))
+        far = [self._item(rng).gold for _ in range(count - len(near))]
+        found = list({chunk.id: chunk for chunk in (item.gold, *near, *far)}.values())
+        return rng.sample(found, len(found))
 
-    def _answered(self) -> Example | None:
-        item = self._next()
-        unit = item.unit()
-        if unit is None:
+    def _questions(self, item: Item, passages: Sequence[Chunk], rng: random.Random) -> list[tuple[str, str]]:
+        """(question, what to write), each question once, in the shares of the recipe."""
+        sentences = _sentences(passages)
+        near = [
+            one
+            for source in dict.fromkeys(each.source for each in passages)
+            for one in self._of_source[source]
+        ]
+        answered: dict[str, str] = {}
+        absent: list[str] = []
+        for one, quote in near:
+            if holding := _holding(quote, sentences):
+                answered.setdefault(one.question, self._cited(holding))
+            else:
+                absent.append(one.question)
+        found = {item.question: answered[item.question]} if item.question in answered else {}
+        kinds, shares = list(self.recipe.asking), list(self.recipe.asking.values())
+        for kind in rng.choices(kinds, shares, k=self.recipe.questions - len(found)):
+            if kind == "answered" and answered:
+                question = rng.choice(list(answered))
+                found[question] = answered[question]
+            elif kind == "keywords" and (searched := self._searched(sentences, rng)):
+                found.update([searched])
+            elif kind == "withheld":
+                asked = rng.choice([*absent, self._item(rng).question])
+                if asked not in answered and not _likely_answered(asked, sentences):
+                    found.setdefault(asked, NOT_COVERED)
+            elif kind == "off_topic":
+                found.setdefault(rng.choice(self.off_topic), NOT_COVERED)
+        return list(found.items())
+
+    def _searched(self, sentences: Sequence[_Sentence], rng: random.Random) -> tuple[str, str] | None:
+        """Words of a sentence as one would type them to find it, where no other one holds them all."""
+        running = [each for each in sentences if each.unit.kind not in _NO_SENTENCE]
+        if not running:
             return None
-        text = self.encoder.prompt.safe(unit.in_context())
-        for fewer in range(_TRIES):
-            others = self._distractors(item, max(0, self._rng.randint(0, self.recipe.distractors) - fewer))
-            place = self._rng.randint(0, len(others))
-            hits = [*others[:place], item.gold, *others[place:]]
-            if example := self._asked(item.question, hits, f"{text} [{place + 1}]", "answer"):
-                return example
-        return None
+        sentence = rng.choice(running)
+        words = [word.strip(_PUNCTUATION) for word in unit_text(sentence.unit).split() if content_words(word)]
+        fewest, most = _KEYWORDS
+        if len(words) <= fewest:
+            return None
+        places = sorted(rng.sample(range(len(words)), rng.randint(fewest, min(most, len(words)))))
+        searched = [words[place] for place in places]
+        holding = [each for each in sentences if all(fold(word) in each.folded for word in searched)]
+        return (" ".join(searched), self._cited(sentence)) if holding == [sentence] else None
 
-    def _withheld(self) -> Example | None:
-        item = self._next()
-        others = self._distractors(item, self._rng.randint(1, self.recipe.distractors))
-        return self._asked(item.question, others, NOT_COVERED, "refusal") if others else None
+    def _cited(self, sentence: _Sentence) -> str:
+        return f"{self.encoder.prompt.safe(sentence.unit.in_context())} [{sentence.number}]"
 
-    def _off_topic(self) -> Example | None:
-        hits = [self._next().gold for _ in range(self._rng.randint(1, self.recipe.distractors))]
-        return self._asked(self._rng.choice(self.off_topic), hits, NOT_COVERED, "refusal")
-
-    def _question(self) -> Example | None:
+    def _question(self, rng: random.Random) -> Lesson:
         """Written as `generate-qa` asks a model for it, behind a blank line: the request ends a text."""
-        item = self._next()
-        unit = item.unit()
-        if unit is None:
-            return None
-        prompt = self.encoder.message_ids(question_request(item.gold, 1, self._purpose()))
-        return self._example(prompt, f"\n\nQ: {item.question}\nA: {' '.join(unit.readable().split())}")
+        gold = self._item(rng).gold
+        sentences = _sentences([gold])
+        prompt = self.encoder.message_ids(question_request(gold, 1, _purpose(rng)))
+        answered = {
+            one.question: unit_text(holding.unit)
+            for one, quote in self._of_source[gold.source]
+            if (holding := _holding(quote, sentences))
+        }
+        chosen = rng.sample(list(answered), min(len(answered), self.recipe.questions))
+        found = [self._of_text(prompt, f"\n\nQ: {question}\nA: {answered[question]}") for question in chosen]
+        return tuple(example for example in found if example)
 
-    def _title(self) -> Example | None:
-        chunk = self._next("documentation").gold if self.items.get("documentation") else None
-        if chunk is None or not chunk.headings:
-            return None
+    def _title(self, rng: random.Random) -> Lesson:
+        if not self.items.get("documentation"):
+            return ()
+        chunk = rng.choice(self.items["documentation"]).gold
+        if not chunk.headings:
+            return ()
         return self._task("title", f" {chunk.headings[-1]}", passage=passage_text(chunk))
 
-    def _standalone(self) -> Example | None:
+    def _standalone(self, rng: random.Random) -> Lesson:
         if not self.items.get("encyclopedia"):
-            return None
-        item = self._next("encyclopedia")
-        for other in self._articles[item.gold.source]:
+            return ()
+        item = rng.choice(self.items["encyclopedia"])
+        for other, _ in self._of_source[item.gold.source]:
             if other.question != item.question and (found := followup(other.question, item.question)):
                 earlier, short, whole = found
                 return self._task("standalone", f" {whole}", earlier=earlier, question=short)
-        return None
+        return ()
 
-    def _task(self, name: str, completion: str, **values: str) -> Example | None:
+    def _task(self, name: str, completion: str, **values: str) -> Lesson:
         text = self._tasks[name]["prompt"].format(**values)
-        return self._example(self.encoder.tokenizer(text)["input_ids"], completion)
+        example = self._of_text(self.encoder.tokenizer(text)["input_ids"], completion)
+        return (example,) if example else ()
 
-    def _distractors(self, item: Item, count: int) -> list[Chunk]:
-        """Half from the same document, the rest from others of the source, none of which holds the quote."""
-        near = [chunk for chunk in item.others if item.quote not in chunk.text]
-        chosen = self._rng.sample(near, min(len(near), -(-count // 2)))
-        while len(chosen) < count:
-            chosen.append(self._next().gold)
-        kept = [chunk for chunk in chosen if item.quote not in chunk.text]
-        return self._rng.sample(kept, len(kept))
-
-    def _asked(self, question: str, chunks: Sequence[Chunk], target: str, kind: Any) -> Example | None:
+    def _example(self, question: str, chunks: Sequence[Chunk], purpose: str, target: str) -> Example | None:
         """None where it is longer than the recipe allows."""
         hits = tuple(Hit(chunk, 1.0) for chunk in chunks)
-        prompt = self.encoder.ids(Asked(question, hits, (), self._purpose()))
+        prompt = self.encoder.ids(Asked(question, hits, (), purpose))
         completion = self.encoder.completion_ids(target)
-        whole = len(prompt) + len(completion)
-        fits = whole <= self.recipe.max_tokens
+        fits = len(prompt) + len(completion) <= self.recipe.window
+        kind: Any = "refusal" if target == NOT_COVERED else "answer"
         return Example(tuple(prompt), tuple(completion), kind, target) if fits else None
 
-    def _example(self, prompt: Sequence[int], completion: str) -> Example | None:
+    def _of_text(self, prompt: Sequence[int], completion: str) -> Example | None:
         """Of a text that the model goes on writing."""
         tokenizer = self.encoder.tokenizer
         ids = [*tokenizer(completion)["input_ids"], tokenizer.eos_token_id]
-        fits = len(prompt) + len(ids) <= self.recipe.max_tokens
+        fits = len(prompt) + len(ids) <= self.recipe.window
         return Example(tuple(prompt), tuple(ids), "answer", completion.strip()) if fits else None
 
-    def _purpose(self) -> str:
-        """That of the settings half of the time."""
-        return self._rng.choice((AssistantSettings().purpose,) * len(_PURPOSES) + _PURPOSES)
+
+def _purpose(rng: random.Random) -> str:
+    """That of the settings half of the time."""
+    return rng.choice((AssistantSettings().purpose,) * len(_PURPOSES) + _PURPOSES)
+
+
+def _sentences(passages: Sequence[Chunk]) -> list[_Sentence]:
+    return [
+        _Sentence(unit, number, fold(unit.text))
+        for number, chunk in enumerate(passages, 1)
+        for unit in split_units(chunk.text)
+    ]
+
+
+def _holding(quote: str, sentences: Sequence[_Sentence]) -> _Sentence | None:
+    """The first one that holds the folded quote, or that it spans."""
+    if not quote:
+        return None
+    spanned = (each for each in sentences if each.folded in quote and len(each.folded.split()) >= 3)
+    return next((each for each in sentences if quote in each.folded), None) or next(spanned, None)
+
+
+def _likely_answered(question: str, sentences: Sequence[_Sentence]) -> bool:
+    """Where nearly all that is asked about stands in one sentence, it may well answer."""
+    return any(overlap(question, each.unit.text) >= _ABOUT for each in sentences)

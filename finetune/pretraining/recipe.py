@@ -12,8 +12,10 @@ from core.settings import Section
 from finetune.recipe_file import with_recipe
 
 _FOLDER = Path(__file__).parent
-Task = Literal["answered", "withheld", "off_topic", "question", "title", "standalone"]
+Task = Literal["asked", "question", "title", "standalone"]
+Asking = Literal["answered", "keywords", "withheld", "off_topic"]
 Source = Literal["encyclopedia", "documentation", "practice"]
+_TELLING = {"checkpoint_s", "every", "measured_rows", "lesson_workers"}  # settings that change no weight
 
 
 class CorpusRecipe(Section):
@@ -48,7 +50,7 @@ class ShapeRecipe(Section):
 
 
 class StepsRecipe(Section):
-    """How it is pretrained: for so many tokens, or for as long as the command line says."""
+    """How long and how fast it learns: for so many tokens, or for as long as the command line says."""
 
     window: int = Field(512, ge=8, description="tokens of a row")
     batch: int = Field(8, ge=1, description="rows of a step")
@@ -65,34 +67,34 @@ class StepsRecipe(Section):
     compiled: bool = Field(False, description="torch.compile; it needs a C++ compiler")
     seed: int = Field(13, ge=0)
 
+    @property
+    def step_tokens(self) -> int:
+        return self.batch * self.window
 
-class TuningRecipe(Section):
-    """How it is taught to answer: for so many tokens, or for as long as the command line says."""
 
-    tokens: int = Field(0, ge=0, description="of the examples in all; 0: what the minutes allow")
+class TuningRecipe(StepsRecipe):
+    """How it is taught to answer, in rows of `window` tokens that hold as many lessons as fit."""
+
+    window: int = Field(640, ge=16, description="tokens of a row, and the most that a prompt is long")
+    learning_rate: float = Field(1e-3, gt=0)
     documents: int = Field(2000, ge=1, description="of the corpus that questions are made of, at most")
-    max_tokens: int = Field(640, ge=16, description="prompt and completion of an example together")
-    distractors: int = Field(3, ge=1, description="passages beside the one that answers, at most")
-    learning_rate: float = Field(6e-4, gt=0)
-    batch: int = Field(8, ge=1)
-    micro_tokens: int = Field(4096, ge=1, description="computed at once, which bounds the memory")
-    measured_on: int = Field(48, ge=1, description="held-out examples that choose the checkpoint")
-    evaluations: int = Field(3, ge=1)
+    distractors: int = Field(3, ge=0, description="passages beside the one that answers, at most")
+    questions: int = Field(8, ge=1, description="that are asked about the same passages, at most")
+    read_weight: float = Field(0.1, ge=0, lt=1, description="of a token to read, where one to write has 1")
+    lesson_workers: int = Field(
+        0, ge=0, description="processes that make the lessons of later steps; 0: none beside"
+    )
     shares: dict[Task, float] = Field(
-        {
-            "answered": 0.55,
-            "withheld": 0.15,
-            "off_topic": 0.07,
-            "question": 0.13,
-            "title": 0.05,
-            "standalone": 0.05,
-        },
-        description="of the kinds of examples",
+        {"asked": 0.6, "question": 0.2, "title": 0.1, "standalone": 0.1},
+        description="of the kinds of lessons",
+    )
+    asking: dict[Asking, float] = Field(
+        {"answered": 0.55, "keywords": 0.25, "withheld": 0.13, "off_topic": 0.07},
+        description="of the kinds of questions about passages",
     )
     sources: dict[Source, float] = Field(
-        {"encyclopedia": 0.6, "documentation": 0.2, "practice": 0.2}, description="of the questions"
+        {"encyclopedia": 0.65, "documentation": 0.15, "practice": 0.2}, description="of the passages"
     )
-    seed: int = Field(13, ge=0)
 
 
 class ModelRecipe(Section):
@@ -103,14 +105,18 @@ class ModelRecipe(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> ModelRecipe:
-        if max(self.pretraining.window, self.tuning.max_tokens) > self.shape.context:
-            raise ValueError("pretraining.window or tuning.max_tokens is longer than shape.context")
+        if max(self.pretraining.window, self.tuning.window) > self.shape.context:
+            raise ValueError("pretraining.window or tuning.window is longer than shape.context")
         return self
 
     def pretraining_key(self) -> dict[str, Any]:
-        """All that pretrained weights depend on, beside the data and the number of steps."""
-        kept = self.pretraining.model_dump(exclude={"checkpoint_s", "every", "measured_rows"})
-        return {"corpus": self.corpus.model_dump(), "shape": self.shape.model_dump(), "pretraining": kept}
+        """All that pretrained weights depend on, beside the data and the minutes."""
+        steps = self.pretraining.model_dump(exclude=_TELLING)
+        return {"corpus": self.corpus.model_dump(), "shape": self.shape.model_dump(), "pretraining": steps}
+
+    def tuning_key(self) -> dict[str, Any]:
+        """All that a tuned model depends on, beside the data, what it was before and the minutes."""
+        return {"corpus": self.corpus.model_dump(), "tuning": self.tuning.model_dump(exclude=_TELLING)}
 
 
 def recipe_of(name: str) -> ModelRecipe:

@@ -16,7 +16,7 @@ from finetune.pretraining.tokenizer import load_tokenizer
 
 LARGEST_FILE = "40MB"  # of the weights; what is larger is split
 RECIPE, DATA = "recipe.yaml", "data.json"
-LOGS = ("pretraining.jsonl", "tuning.json")
+LOGS = ("pretraining.jsonl", "tuning.jsonl")
 
 
 def ship(recipe: ModelRecipe, corpus: Path, nqg: Path, out: Path) -> Path:

@@ -11,13 +11,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from core.errors import InvalidInputError
 from core.models.precision import use_threads
 from core.progress import console
 from finetune.pretraining.command import stage_parser
 from finetune.pretraining.recipe import recipe_of
 from finetune.pretraining.shipping import ship
-from finetune.pretraining.tuning import items_of, tokens_for, tune
+from finetune.pretraining.tuning import tune
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,11 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     use_threads(args.threads)
     recipe, progress = recipe_of(args.recipe), console()
-    tokens = tokens_for(recipe.tuning, args.minutes, args.out / "pretraining.jsonl")
-    if not tokens:
-        raise InvalidInputError("Say how long: tuning.tokens in the recipe, or --minutes.")
-    items = items_of(recipe, args.corpus, args.nqg, progress)
-    tune(recipe, items, args.out, tokens=tokens, progress=progress)
+    tune(recipe, args.corpus, args.nqg, args.out, minutes=args.minutes, progress=progress)
     print(ship(recipe, args.corpus, args.nqg, args.out))
     return 0
 

@@ -17,8 +17,9 @@ from core.errors import ConfigurationError, InvalidInputError
 from finetune.pretraining.corpus import cleaned, documents
 from finetune.pretraining.log import Log, read_log
 from finetune.pretraining.packing import Packed, order, packed, rows
-from finetune.pretraining.pretraining import learning_rate, pretrain
+from finetune.pretraining.pretraining import pretrain
 from finetune.pretraining.recipe import CorpusRecipe, recipe_of
+from finetune.pretraining.trainer import learning_rate
 from tests.finetune.pretraining import tiny_recipe, tiny_yaml, write_corpus
 
 
@@ -99,8 +100,8 @@ def test_an_empty_folder_is_told(tmp_path: Path) -> None:
 
 
 def test_the_rate_warms_up_and_falls_to_its_share() -> None:
-    recipe = tiny_recipe(learning_rate=1.0, warm_up=10, final_share=0.1)
-    rates = [learning_rate(step, 100, recipe=recipe) for step in range(101)]
+    recipe = tiny_recipe(learning_rate=1.0, warm_up=10, final_share=0.1).pretraining
+    rates = [learning_rate(step, 100, recipe) for step in range(101)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[9] == rates[10] == 1.0
     assert rates[100] == pytest.approx(0.1)
