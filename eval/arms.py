@@ -10,17 +10,18 @@ anything else   the id of an adapter of any kind
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.decoding import default_decoding
 from core.errors import ConfigurationError, InvalidInputError, ModelError, UnknownModelError
 from core.settings import Settings
 from core.types import Answer, Message, QAPair
 from eval.arm_names import ArmName, changed, parse
+from eval.cards import card_of
 from finetune.registry import AdapterEntry, Registry
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Arm:
     description: str = ""
     identity: Callable[[], str] | None = None  # of all that its answers depend on; None: they are not kept
     generator: Callable[[], LocalGenerator] | None = None  # where a model of this process writes
+    card: Mapping[str, Any] = field(default_factory=dict)  # of its adapter; empty without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ class _Workshop:
             )
             return self._arm(name, copy, description, lambda: identity)
         settings = changed(inhouse.settings, name)
-        wired, description = self._wire(settings, name.model)
+        wired, description, adapter = self._wire(settings, name.model)
+        card = card_of(settings, adapter) if adapter else {}
         answerer = cache(lambda: self._answerer(wired))
         decoding = default_decoding(settings.decoding)  # as the service does
 
@@ -136,9 +139,8 @@ class _Workshop:
             ask = answer_from_gold(answerer, gold, decoding)
             description += f", given the evidence of {len(gold)} questions in place of retrieval"
         writes = wired.settings.generator == "transformers"
-        return self._arm(
-            name, ask, description, identity_of, (lambda: _local_of(answerer())) if writes else None
-        )
+        generator = (lambda: _local_of(answerer())) if writes else None
+        return replace(self._arm(name, ask, description, identity_of), generator=generator, card=card)
 
     def _arm(
         self,
@@ -146,7 +148,6 @@ class _Workshop:
         ask: Ask,
         description: str,
         identity: Callable[[], str],
-        generator: Callable[[], LocalGenerator] | None = None,
     ) -> Arm:
         from eval.sharing import traced
 
@@ -156,11 +157,10 @@ class _Workshop:
             lambda question, history: traced(self._memory, lambda: ask(question, history)),
             description + changes,
             identity,
-            generator,
         )
 
-    def _wire(self, settings: Settings, model: str) -> tuple[Inhouse, str]:
-        """(the assistant with that model, what it is)."""
+    def _wire(self, settings: Settings, model: str) -> tuple[Inhouse, str, Path | None]:
+        """(the assistant with that model, what it is, the folder of its adapter)."""
         if model in ("base", "tuned") and settings.generator != READER:
             return self._generating(settings, model)
         if model not in ("base", "tuned"):
@@ -170,19 +170,19 @@ class _Workshop:
                 named = settings.models.model or entry.base
                 models = settings.models.model_copy(update={"model": named})
                 writing = settings.model_copy(update={"generator": "transformers", "models": models})
-                return self._wired(writing, entry.id), _describe(entry)
+                return self._wired(writing, entry.id), _describe(entry), entry.path
         path, description = adapter_of(settings, model)
         reading = settings.model_copy(update={"generator": READER})
-        return type(self._inhouse)(reading, reader_adapter=path, shared=self._inhouse), description
+        return type(self._inhouse)(reading, reader_adapter=path, shared=self._inhouse), description, path
 
-    def _generating(self, settings: Settings, model: str) -> tuple[Inhouse, str]:
+    def _generating(self, settings: Settings, model: str) -> tuple[Inhouse, str, Path | None]:
         what = f"the {settings.generator} model {settings.models.model or '(none named)'}"
         if model == "base":
-            return self._wired(settings, "base"), f"{what}, without an adapter"
+            return self._wired(settings, "base"), f"{what}, without an adapter", None
         if settings.generator == "openai":
             raise UnknownModelError("The adapters of an `openai` generator are chosen at its endpoint.")
         entry, description = tuned_entry(settings, self._local(settings).kind)
-        return self._wired(settings, entry.id), description
+        return self._wired(settings, entry.id), description, entry.path
 
     def _wired(self, settings: Settings, model: str) -> Inhouse:
         wired = type(self._inhouse)(settings, model=model, shared=self._inhouse)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from eval.findings import win_rate
 from eval.plots import arm_keys
 from eval.wording import NOTHING, shown
 
@@ -96,9 +97,12 @@ def ratings(standings: Sequence[Mapping[str, Any]]) -> str:
     """Best first, as they come."""
     if not standings:
         return ""
-    rows = [(row["arm"], [_rating(row), shown(row["win_rate"], "share")]) for row in standings]
+    rows = [(row["arm"], [_rating(row), win_rate(row)]) for row in standings]
     text = "From the questions on which two arms differ: 100 points more are won about 64 times in 100."
-    return _table(["arm", "Elo rating (95% interval)", "wins"], rows) + f"<p class='quiet'>{text}</p>"
+    return (
+        _table(["arm", "Elo rating (95% interval)", "wins (95% interval)"], rows)
+        + f"<p class='quiet'>{text}</p>"
+    )
 
 
 def _rating(row: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,6 @@ from core.types import QAPair
 from eval.agreement import Ratings, with_ratings
 from eval.arms import Arm, Bench, open_arms
 from eval.asking import answer_all, side_by_side
-from eval.cards import model_cards
 from eval.comparison import compare_arms
 from eval.general_ability import general_ability
 from eval.journal import Journal
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 Regression = Callable[["Inhouse", Sequence[Arm], Progress], Mapping[str, Any]]
 
 DEFAULT_ARMS = ("base", "tuned")
+_TOLD = ("generator", "assistant", "retrieval", "models", "answering", "guards", "decoding", "judge")
 
 
 def evaluate(
@@ -147,7 +148,9 @@ def run(
             "command": command,
             "seed": SEED,
             "index": _index_facts(inhouse) if inhouse else {},
-            "models": model_cards(inhouse.settings, [arm.name for arm in bench.arms]) if inhouse else {},
+            "models": {arm.name: dict(arm.card) for arm in bench.arms if arm.card},
+            "settings": chosen_settings(inhouse.settings) if inhouse else {},
+            "version": version("inhouse"),
             "python": platform.python_version(),
             "machine": platform.machine(),
             "questions_at_once": workers,
@@ -221,6 +224,16 @@ def new_folder(parent: Path, created: datetime, name: str) -> Path:
         number += 1
     folder.mkdir(parents=True)
     return folder
+
+
+def chosen_settings(settings: Settings) -> dict[str, Any]:
+    """Those that answers depend on and that are not as they come, as `section.name`; no keys."""
+    told = settings.model_dump(mode="json", exclude_defaults=True, include=set(_TOLD))
+    found = {name: value for name, value in told.items() if not isinstance(value, dict)}
+    for section, values in told.items():
+        if isinstance(values, dict):
+            found |= {f"{section}.{name}": value for name, value in values.items() if name != "api_key"}
+    return found
 
 
 def _index_facts(inhouse: Inhouse) -> dict[str, str | int]:

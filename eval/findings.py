@@ -46,7 +46,7 @@ def standings(facts: Mapping[str, Any]) -> list[str]:
         told = "; ".join(
             f"{row['arm']} {row['elo']:.0f}"
             + ("" if row["elo_low"] is None else f" ({row['elo_low']:.0f} to {row['elo_high']:.0f})")
-            + f", wins {shown(row['win_rate'], 'share')}"
+            + f", wins {win_rate(row)}"
             for row in standings
         )
         lines.append(f"All arms against each other, Elo points (95% interval) and win rate: {told}.")
@@ -64,12 +64,25 @@ def standings(facts: Mapping[str, Any]) -> list[str]:
 def _judgement(model: str, row: Mapping[str, Any]) -> str:
     agreement = f"kappa with the metric {shown(row['kappa_with_metric'], 'score')}"
     if "rated_pairs" in row:
-        agreement += f", with people {shown(row['kappa_with_people'], 'score')}"
+        people = shown(row["kappa_with_people"], "score")
+        agreement += f", with people {people} over {row['rated_pairs']} questions whose answers they rated"
     return (
-        f"The judge {model} prefers {row['arm']} to {row['base']} in {row['wins']} questions, the other way "
+        f"The judge {model} prefers {row['arm']} to {row['base']} in {row['wins']} questions (win rate "
+        f"{spanned(row['win_rate'], row['low'], row['high'])}), the other way "
         f"round in {row['losses']}; {row['ties']} ties, {row['changed_mind']} of them because the order "
         f"changed its mind; {agreement}."
     )
+
+
+def win_rate(row: Mapping[str, Any]) -> str:
+    """Of one row of the standings, with its interval."""
+    return spanned(row["win_rate"], row["win_rate_low"], row["win_rate_high"])
+
+
+def spanned(share: float | None, low: float | None, high: float | None) -> str:
+    """A share with its interval, where there is one."""
+    span = "" if low is None or high is None else f" ({shown(low, 'share')} to {shown(high, 'share')})"
+    return f"{shown(share, 'share')}{span}"
 
 
 def kept(facts: Mapping[str, Any]) -> list[str]:
@@ -106,6 +119,11 @@ def quality(result: ArmResult) -> list[str]:
     )
     if classes:
         lines.append(f"Arm {result.name}, precision and recall by what was expected: {classes}.")
+    if figures.over_refusal is not None:
+        lines.append(
+            f"Arm {result.name}, over-refusal: it declined {shown(figures.over_refusal, 'share')} of the "
+            "questions to be answered."
+        )
     curve, calibration = figures.risk_coverage, figures.calibration
     if curve and calibration:
         lines.append(
@@ -117,6 +135,13 @@ def quality(result: ArmResult) -> list[str]:
     if stages:
         told = ", ".join(f"{name} {ms:.0f}" for name, ms in stages.items())
         lines.append(f"Arm {result.name}, milliseconds by stage, p50: {told}.")
+    counts = ", ".join(
+        f"{name} {row['p50']:.0f} and {row['p95']:.0f}"
+        for name, row in figures.tokens.items()
+        if row["p50"] is not None and row["p95"] is not None
+    )
+    if counts:
+        lines.append(f"Arm {result.name}, tokens of a question, p50 and p95: {counts}.")
     if figures.faults:
         told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in figures.faults.items())
         lines.append(f"Arm {result.name}, faults in the texts of answers: {told}.")

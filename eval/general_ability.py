@@ -1,6 +1,7 @@
 """What a generating model can do beside answering from documents: ARC and friends, against forgetting.
 
-By lm-evaluation-harness, where it is installed and the data of its tasks are at hand; nothing is downloaded.
+By lm-evaluation-harness, where it is installed and the data of its tasks are at hand. Nothing is downloaded
+unless the settings name a model of a hub, which lets this process reach it.
 """
 
 from __future__ import annotations

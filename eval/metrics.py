@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from core.support import without_marks
 from core.types import Answer, QAPair
@@ -119,15 +119,14 @@ def score(question: QAPair, answer: Answer, latency_ms: float, mended: Mended | 
     words = len(answer.answer.split())
     # Were declining judged and answering not, the mean would be of what was declined alone.
     correct = answered and words <= LONGEST_ANSWER and not missing if question.keywords else None
-    texts = [fold(hit.chunk.text) for hit in answer.hits]
     quotes = [evidence_quote(evidence) for evidence in question.evidence]
     precision, recall = citation_scores(answer, question) if answered else (None, None)
     held = (len(question.keywords) - len(missing)) / len(question.keywords) if question.keywords else None
     return Sample(
         **common,
-        **_retrieval(answer, quotes, texts),
+        **_retrieval(answer, quotes),
         **_likeness(answer.answer if answered else "", question.answer),
-        outcome=_outcome(quotes, answered, correct, texts),
+        outcome=_outcome(quotes, answered, correct, _texts(answer).read),
         right=correct,
         correct=correct,
         answered=answered,
@@ -141,13 +140,27 @@ def score(question: QAPair, answer: Answer, latency_ms: float, mended: Mended | 
     )
 
 
-def _retrieval(answer: Answer, quotes: Sequence[str], kept: Sequence[str]) -> dict[str, Any]:
-    """`kept`: the texts of the answer's hits, folded. Nothing where the arm does not retrieve."""
+class _Texts(NamedTuple):
+    """Folded texts of hits, best first; without a trace what the answer kept is all that is known."""
+
+    ranked: list[str]  # once the reader has ordered them
+    read: list[str]  # that the reader read
+    kept: list[str]  # that it left for the answer
+
+
+def _texts(answer: Answer) -> _Texts:
+    kept = [fold(hit.chunk.text) for hit in answer.hits]
+    if not (isinstance(answer, Traced) and answer.ranked):
+        return _Texts(kept, kept, kept)
+    ranked = [fold(hit.chunk.text) for hit in answer.ranked[:DEEPEST]]
+    return _Texts(ranked, [fold(hit.chunk.text) for hit in answer.fused[: answer.read]], kept)
+
+
+def _retrieval(answer: Answer, quotes: Sequence[str]) -> dict[str, Any]:
+    """Nothing where the arm does not retrieve."""
     if not quotes or not (answer.hits or answer.answer_type == "blocked"):
         return {}
-    trace = answer if isinstance(answer, Traced) and answer.ranked else None
-    ranked = [fold(hit.chunk.text) for hit in trace.ranked[:DEEPEST]] if trace else kept
-    read = [fold(hit.chunk.text) for hit in trace.fused[: trace.read]] if trace else kept
+    ranked, read, kept = _texts(answer)
     ranks = ranking.found_at(ranked[:DEEPEST], quotes)
     return {
         "recall": ranking.recall(ranks, RECALL_AT),
@@ -207,13 +220,15 @@ def _common(question: QAPair, answer: Answer, latency_ms: float, mended: Mended 
     }
 
 
-def _outcome(quotes: Sequence[str], answered: bool, correct: bool | None, texts: Sequence[str]) -> Outcome:
-    """`texts`: of all hits, folded. Declining without any hit is the decision's fault, not retrieval's."""
+def _outcome(quotes: Sequence[str], answered: bool, correct: bool | None, read: Sequence[str]) -> Outcome:
+    """`read`: the texts that the reader read. Declining without any is the fault of the decision, not of
+    retrieval.
+    """
     if correct:
         return "right"
     if correct is None and answered:
         return "unjudged"
-    if quotes and texts and not any(holds_quote(texts, quote) for quote in quotes):
+    if quotes and read and not any(holds_quote(read, quote) for quote in quotes):
         return "retrieval_missed"
     return "reader_missed" if answered else "wrongly_refused"
 

@@ -38,8 +38,14 @@ def data_card(report: EvaluationReport) -> str:
     if index:
         told = ", ".join(f"{label} {index[name]}" for name, label in _INDEX.items() if name in index)
         rows.append(("Index", escape(told)))
-    seed, python, machine = (report.facts.get(name, "") for name in ("seed", "python", "machine"))
-    rows.append(("Made by", escape(f"Python {python}, {machine}, seed {seed}" if python else f"seed {seed}")))
+    if chosen := report.facts.get("settings"):
+        told = ", ".join(f"{name} = {_text(value)}" for name, value in chosen.items())
+        rows.append(("Settings", f"<code>{escape(told)}</code>"))
+    made = {"": "version", "Python": "python", "on": "machine", "seed": "seed"}
+    parts = [
+        f"{label} {report.facts[name]}".strip() for label, name in made.items() if report.facts.get(name)
+    ]
+    rows.append(("Made by", escape(f"Inhouse {', '.join(parts)}")))
     return _list(rows)
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from core.errors import InhouseError, InvalidInputError
+from core.errors import InhouseError, InvalidInputError, ModelError
 from core.settings import Settings
 from core.types import QAPair
 from eval.arm_names import parse
 from eval.arms import tuned_entry
+from eval.nearest import training_file
 from eval.questions import load_questions
 from finetune import datasets, tuning
 from finetune.generation import default_dataset
@@ -23,9 +24,8 @@ HELD_OUT = "held-out"
 
 def learned_by(settings: Settings, arms: Sequence[str], training: Path | None) -> dict[str, list[QAPair]]:
     """Pairs by what they are: of every adapter among the arms, of those that it was tuned from, and the pairs
-    of `training`. The list is empty where an adapter does not hold what it learned.
-
-    Raises InvalidInputError where `training` cannot be used.
+    that the arm `nearest` copies from: `training`, or the newest data set. The list is empty where an adapter
+    does not hold what it learned, or the pairs cannot be read.
     """
     found: dict[str, list[QAPair]] = {}
     for entry in _entries(settings, arms):
@@ -34,9 +34,21 @@ def learned_by(settings: Settings, arms: Sequence[str], training: Path | None) -
             found[f"What {entry.id} learned"] = datasets.load(file)
         else:
             found[f"What {entry.id} learned is not known: {file} is gone"] = []
-    if training:
-        found[f"The training questions of {training.name}"] = list(load_questions(training).questions)
+    copying = any(arm.partition("+")[0] == "nearest" for arm in arms)
+    copied = training or (_newest(settings) if copying else None)
+    if copied:
+        try:
+            found[f"The training questions of {copied.name}"] = list(load_questions(copied).questions)
+        except InvalidInputError as error:
+            found[f"The training questions of {copied.name} are not known: {error.message.rstrip('.')}"] = []
     return found
+
+
+def _newest(settings: Settings) -> Path | None:
+    try:
+        return training_file(settings, None)
+    except ModelError:
+        return None
 
 
 def write_held_out(settings: Settings, arms: Sequence[str]) -> tuple[Path, Path]:

@@ -9,6 +9,7 @@ answers changed, and the report which.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -77,7 +78,7 @@ def replay(
         file,
         bench or open_arms(inhouse, arms or (serving_arm(inhouse),), file.questions),
         folder=folder,
-        command="inhouse evaluate --replay" + (f" --since {since.isoformat()}" if since else ""),
+        command=_command(since, arms),
         inhouse=inhouse,
         known=(_then(settings, file, inhouse.index, since),),
         progress=progress,
@@ -86,6 +87,11 @@ def replay(
     for old in _reports(folder)[:-KEPT]:
         shutil.rmtree(old)
     return done
+
+
+def _command(since: datetime | None, arms: Sequence[str]) -> str:
+    given = ["--replay", *(["--since", since.isoformat()] if since else [])]
+    return shlex.join(["inhouse", "evaluate", *given, *(["--arms", ",".join(arms)] if arms else [])])
 
 
 def replays_dir(settings: Settings) -> Path:

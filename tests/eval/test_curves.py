@@ -13,8 +13,10 @@ FULL = {
     "stages_ms": {"retrieve": {"p50": 12.4, "p95": 40.0}},
 }
 STANDINGS = [
-    {"arm": "<b>", "elo": 1520.0, "elo_low": None, "elo_high": None, "win_rate": 0.55},
-    {"arm": "base", "elo": 1480.0, "elo_low": 1400.0, "elo_high": 1550.0, "win_rate": 0.45},
+    {"arm": "<b>", "elo": 1520.0, "elo_low": None, "elo_high": None, "win_rate": 0.55}
+    | {"win_rate_low": None, "win_rate_high": None},
+    {"arm": "base", "elo": 1480.0, "elo_low": 1400.0, "elo_high": 1550.0, "win_rate": 0.45}
+    | {"win_rate_low": 0.4, "win_rate_high": 0.5},
 ]
 
 
@@ -50,4 +52,5 @@ def test_the_best_rated_arm_stands_first() -> None:
     text = curves.ratings(STANDINGS)
     assert text.index("&lt;b&gt;") < text.index(">base<")
     assert "1480 (1400 to 1550)" in text
-    assert "<td>1520</td>" in text
+    assert "<td>1520</td><td>55.0%</td>" in text
+    assert "<td>45.0% (40.0% to 50.0%)</td>" in text

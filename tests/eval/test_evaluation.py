@@ -1,5 +1,6 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,11 +8,12 @@ import pytest
 
 from core.errors import IndexEmptyError, InvalidInputError, ModelError, QuestionTooLongError
 from core.models.reader import SHIPPED_ADAPTER
-from core.settings import Settings
-from core.types import Answer, Message
+from core.settings import AnsweringSettings, ModelSettings, Settings
+from core.types import Answer, Message, Usage
+from eval import findings
 from eval.arms import Arm, Bench
 from eval.asking import answer_all
-from eval.evaluation import evaluate, run
+from eval.evaluation import chosen_settings, evaluate, run
 from eval.questions import QuestionFile
 from tests.eval.building import answer, hit, question, write_lines
 
@@ -45,6 +47,27 @@ def test_a_broken_arm_loses_against_a_good_one(tmp_path: Path) -> None:
     assert primary is not None
     assert (primary.verdict, primary.losses) == ("worse", 30)
     assert report.verdict.startswith("tuned is worse than base: 0.0% of 30 questions right instead of 100.0%")
+
+
+def test_settings_that_are_not_as_they_come_are_told_without_keys() -> None:
+    settings = Settings(
+        generator="transformers",
+        models=ModelSettings(shots=2, api_key="secret"),
+        answering=AnsweringSettings(max_sentences=1),
+    )
+    expected = {"generator": "transformers", "models.shots": 2, "answering.max_sentences": 1}
+    assert chosen_settings(settings) == expected
+    assert chosen_settings(Settings()) == {}
+
+
+def test_the_notes_tell_over_refusal_and_tokens(tmp_path: Path) -> None:
+    def wordy(text: str, history: Sequence[Message]) -> Answer:
+        return replace(perfect(text, history), usage=Usage(300, 12))
+
+    (result,) = run(FILE, Bench((Arm("base", wordy),), {}), folder=tmp_path, now=NOW).results
+    notes = findings.quality(result)
+    assert "Arm base, over-refusal: it declined 0.0% of the questions to be answered." in notes
+    assert "Arm base, tokens of a question, p50 and p95: prompt 300 and 300, completion 12 and 12." in notes
 
 
 def test_the_report_stands_in_a_folder_named_by_time_and_questions(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from core.settings import JudgeSettings
+from eval import findings
 from eval.agreement import kappa, with_ratings
 from eval.judge import judge_of, judged, judgement
 from eval.metrics import score
@@ -109,6 +110,9 @@ def test_people_who_rated_both_answers_are_compared_with_the_judge(server: Judge
     row = ask(server, [BAD] * 5 + [GOOD], rated)
     assert row["rated_pairs"] == 2
     assert row["kappa_with_people"] == 1.0
+    (told,) = findings.standings({"judge": {"model": "judy", "comparisons": [row]}})
+    assert f"(win rate {row['win_rate']:.1%}" in told
+    assert "with people 1.000 over 2 questions whose answers they rated." in told
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import random
 import re
 import string
+from collections import Counter
 
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
@@ -43,6 +44,33 @@ def test_rouge_equals_the_reference_implementation() -> None:
             assert rouge_l(one, other) == pytest.approx(expected["rougeL"].fmeasure)
             assert rouge_n(one, other, 1) == pytest.approx(expected["rouge1"].fmeasure)
             assert rouge_n(one, other, 2) == pytest.approx(expected["rouge2"].fmeasure)
+
+
+def reference_f1(answer: str, reference: str) -> float:
+    """As `f1_score` and `normalize_answer` of SQuAD's evaluate-v1.1.py compute it."""
+
+    def words(text: str) -> list[str]:
+        bare = "".join(letter for letter in text.lower() if letter not in set(string.punctuation))
+        return re.sub(r"\b(a|an|the)\b", " ", bare).split()
+
+    common = Counter(words(answer)) & Counter(words(reference))
+    same = sum(common.values())
+    if same == 0:
+        return 0.0
+    precision, recall = same / len(words(answer)), same / len(words(reference))
+    return 2 * precision * recall / (precision + recall)
+
+
+def test_token_f1_equals_the_reference_implementation() -> None:
+    draw = random.Random(7)
+    words = ["The", "a", "an", "leave,", "days.", "27", "cat's", "of", "in-house", "£4.50", "ten"]
+    made = [" ".join(draw.choices(words, k=draw.randint(1, 12))) for _ in range(60)]
+    for one in (*TEXTS[:5], *made):
+        for other in (*TEXTS[:5], *made):
+            if reference_f1(one, one) and reference_f1(
+                other, other
+            ):  # without words it is 0 with itself there
+                assert token_f1(one, other) == pytest.approx(reference_f1(one, other))
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,10 @@ def test_a_trace_tells_retrieval_from_reading() -> None:
     assert (found.evidence_read, found.evidence_kept) == (1.0, 0.0)
     assert (found.recall, found.recall_10) == (0.0, 1.0)
     assert found.reciprocal_rank == 0.0
+    assert found.outcome == "wrongly_refused"  # it was read, so that retrieval is not to blame
+    answered = score(question(), replace(late, answer="28 days.", answer_type="answer"), 1.0)
+    assert answered.outcome == "reader_missed"
+    assert score(question(), replace(late, fused=(*wrong, hit())), 1.0).outcome == "retrieval_missed"
     assert found.ndcg == pytest.approx(0.3155, abs=1e-4)
 
 

@@ -50,6 +50,24 @@ def test_what_an_adapter_and_those_before_it_learned_stands_beside_them(settings
     }
 
 
+def test_what_nearest_copies_from_is_compared_where_no_file_is_named(
+    settings: Settings, pairs: list[QAPair]
+) -> None:
+    assert learned_by(settings, ["base"], None) == {}
+    found = learned_by(settings, ["base", "nearest"], None)
+    assert {name: len(questions) for name, questions in found.items()} == {
+        "The training questions of generated.jsonl": len(pairs)
+    }
+
+
+def test_a_training_file_that_cannot_be_read_is_told_and_ends_nothing(
+    settings: Settings, tmp_path: Path
+) -> None:
+    ((told, questions),) = learned_by(settings, ["base", "nearest"], tmp_path / "gone.jsonl").items()
+    assert told.startswith("The training questions of gone.jsonl are not known: ")
+    assert questions == []
+
+
 def test_what_is_not_known_any_more_is_said(settings: Settings) -> None:
     adapter = add_adapter(settings, [])
     ((told, pairs),) = learned_by(settings, ["base", "tuned"], None).items()

@@ -53,6 +53,7 @@ def test_an_assistant_that_did_not_change_answers_as_the_log_does(log: Log) -> N
     assert (logged.name, now.name) == ("logged", "base")
     assert [s.outcome for s in now.samples] == [s.outcome for s in logged.samples] == ["right"] * len(ASKED)
     assert done.since_last is None
+    assert done.report.facts["command"] == "inhouse evaluate --replay"
     stored = load_report(done.report.report)
     assert stored.results[0].answers[0].citations[0].quote == DAYS  # type: ignore[union-attr]
     assert stored.results[0].answers[0].hits  # type: ignore[union-attr]
@@ -92,7 +93,9 @@ def test_the_last_replay_is_compared_with_and_older_ones_go(log: Log) -> None:
 
 def test_a_gate_over_a_replay_judges_by_the_log(log: Log) -> None:
     ask(log)
-    passed = replay(log, tolerances={"right": 0.1}).gate
+    done = replay(log, tolerances={"right": 0.1}, arms=("base", "tuned"))
+    assert done.report.facts["command"] == "inhouse evaluate --replay --arms base,tuned"
+    passed = done.gate
     failed = replay(log, declines=[LEAVE], tolerances={"right": 0.1}).gate
     assert passed is not None
     assert passed.passed
