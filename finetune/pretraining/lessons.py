@@ -37,7 +37,7 @@ _PURPOSES = (
     "questions about how we work",
     "questions about our manuals",
 )
-_EMPTY = 1000  # tries in a row that gave no lesson
+_EMPTY = 100  # tries in a row that gave no lesson
 _KEYWORDS = (2, 6)  # fewest and most words of a search
 _PUNCTUATION = ".,;:!?()[]\"'*`"
 _NO_SENTENCE = ("row", "code")
@@ -116,7 +116,7 @@ class LessonMaker:
             found = tuple(example for example in examples if example)
             if len(found) == len(examples):
                 return found
-            others = [chunk for chunk in passages if chunk is not item.gold]
+            others = [chunk for chunk in passages if chunk != item.gold]
             if not others:
                 return ()
             passages.remove(rng.choice(others))

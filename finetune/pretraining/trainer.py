@@ -92,12 +92,8 @@ def train(
 ) -> None:
     """Changes `model`, and writes `out/{stage}.jsonl`. `key` names the data and what the model was before.
 
-    `minutes` bound the run where the recipe names no tokens. Raises InvalidInputError where neither is given.
+    `minutes` bound the run where the recipe names no tokens; `check_length` has been asked.
     """
-    if not recipe.tokens and minutes <= 0:
-        raise InvalidInputError(
-            f"Say how long: {stage}.tokens in the recipe, or minutes on the command line."
-        )
     keep_freed_memory()
     model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     state = _State(model, optimizers(model, recipe), recipe.tokens // recipe.step_tokens)

@@ -26,7 +26,7 @@ from finetune.pretraining.trainer import check_length, train
 
 STAGE = "tuning"
 _STEPS = 8  # of a block
-_LAST = 2**31
+_LAST = 2**31  # block, which no run comes to
 _AHEAD = 2  # blocks that each process makes ahead
 Items = dict[str, list[Item]]  # by source
 
