@@ -28,16 +28,15 @@ from core.support import without_marks
 from core.types import Chunk, Hit
 from eval.matching import token_f1
 from eval.reader_benchmark import Item, load_xquad
-from finetune.pretraining.card import check_shipped, write_card
+from finetune.pretraining.card import has_logs, write_card
 from finetune.pretraining.corpus import documents
 from finetune.pretraining.held_out import HeldOut, held_out_loss
 from finetune.pretraining.lessons import bank_questions
-from finetune.pretraining.recipe import ModelRecipe
+from finetune.pretraining.recipe import pretrained_by
 from finetune.pretraining.sections import chunks_of
 from finetune.pretraining.shipping import RECIPE
 from finetune.questions import model as asking
 from finetune.questions.passage import Passage
-from finetune.recipe_file import with_recipe
 
 T = TypeVar("T")
 _PASSAGES = 200  # that questions are asked for
@@ -93,7 +92,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, default=0, help="about so many of everything; 0: all")
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     args = parser.parse_args(arguments)
-    check_shipped(args.model)
     items = load_xquad(args.xquad)
     step = max(1, len(items) // args.limit) if args.limit else 1
     passages = min(args.limit or _PASSAGES, _PASSAGES)
@@ -101,7 +99,8 @@ def main(arguments: list[str] | None = None) -> int:
         args.model, args.corpus, items, step=step, passages=passages, threads=args.threads,
         progress=console(),
     )  # fmt: skip
-    write_card(args.model, asdict(figures))
+    if has_logs(args.model):
+        write_card(args.model, asdict(figures))
     print(json.dumps(asdict(figures)))
     return 0
 
@@ -117,7 +116,7 @@ def measure(
     progress: Progress = silent,
 ) -> Figures:
     """Every `step`th question. Raises InvalidInputError and ModelError."""
-    recipe = with_recipe(ModelRecipe(), model / RECIPE)
+    recipe = pretrained_by(model / RECIPE)
     held_out = [document for document in documents(corpus, recipe.corpus) if document.held_out]
     free, grounded = (_generator(model, threads, grounded=grounded) for grounded in (False, True))
     chunks = [chunk for document in held_out for chunk in chunks_of(document.path, document.text)]

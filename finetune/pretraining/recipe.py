@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from pydantic import Field, model_validator
 
 from core.errors import ConfigurationError
@@ -117,6 +118,12 @@ class ModelRecipe(Section):
     def tuning_key(self) -> dict[str, Any]:
         """All that a tuned model depends on, beside the data, what it was before and the minutes."""
         return {"corpus": self.corpus.model_dump(), "tuning": self.tuning.model_dump(exclude=_TELLING)}
+
+
+def pretrained_by(file: Path) -> ModelRecipe:
+    """The recipe that stands beside weights, without how they were tuned, which was told otherwise once."""
+    told = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return ModelRecipe.model_validate({name: value for name, value in told.items() if name != "tuning"})
 
 
 def recipe_of(name: str) -> ModelRecipe:

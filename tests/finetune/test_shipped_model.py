@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
-import yaml
 
-from core.errors import InvalidInputError
 from core.interfaces import Decoding
 from core.models.generators import SHIPPED_MODEL, LocalGenerator, load_local
 from core.settings import AnsweringSettings, ModelSettings, Settings
-from finetune.pretraining import figures
 from finetune.pretraining.card import CARD, FIGURES
 from finetune.pretraining.log import read_log
+from finetune.pretraining.recipe import pretrained_by
 from finetune.pretraining.shipping import DATA, LOGS, RECIPE
 from tests.tiny_models import PASSAGES, QUESTIONS, reading_for
 
@@ -25,16 +22,13 @@ def test_weights_stand_with_all_that_made_them() -> None:
     told = {RECIPE, DATA, CARD, FIGURES, LOGS[0], EARLIER_LOG}
     assert told <= {file.name for file in SHIPPED_MODEL.iterdir()}
     assert max(file.stat().st_size for file in SHIPPED_MODEL.iterdir()) < LARGEST
-    recipe = yaml.safe_load((SHIPPED_MODEL / RECIPE).read_text(encoding="utf-8"))
+    recipe = pretrained_by(SHIPPED_MODEL / RECIPE)
     config = json.loads((SHIPPED_MODEL / "config.json").read_text(encoding="utf-8"))
-    assert config["hidden_size"] == recipe["shape"]["hidden"]
+    assert config["hidden_size"] == recipe.shape.hidden
+    tuning = json.loads((SHIPPED_MODEL / EARLIER_LOG).read_text(encoding="utf-8"))
+    assert tuning["steps"] == max(row["step"] for row in tuning["log"])
     assert read_log(SHIPPED_MODEL / LOGS[0])[-1]["seconds_left"] == 0
     assert not [row for row in json.loads((SHIPPED_MODEL / DATA).read_text()) if "xquad" in row["file"]]
-
-
-def test_a_folder_of_another_version_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match=r"holds no tuning\.jsonl"):
-        figures.main(["--model", str(SHIPPED_MODEL), "--corpus", str(tmp_path), "--xquad", "none"])
 
 
 def test_it_quotes_in_grounded_decoding_where_no_model_is_named() -> None:
